@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+# libaccel.so.0, its examples and manual pages.

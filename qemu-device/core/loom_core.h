@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DOC: The accelerator as a library
+ *
+ * What an owner (the QEMU device, libaccel's sim: transport, a test, a fuzzer)
+ * needs to run a card.  Several cards may live in one process; there are no
+ * globals.  Nothing a guest does makes any of this abort, assert or block for
+ * long; a guest mistake becomes an error of its queue and a log line.
+ *
+ * Threads and locks
+ *   All functions may be called from any thread unless said otherwise.  The
+ *   core has one lock of its own, never held over an ops callback except
+ *   @log, so callbacks may take the owner's locks.
+ *
+ *   The core creates no thread.  The owner either gives it some (each loops on
+ *   loom_core_work()), or none and calls loom_core_run() when convenient.
+ *   Work is done on those threads without the owner's locks.  Interrupts are
+ *   collected and delivered only from loom_core_deliver(), which the owner
+ *   calls, on its own terms, after @notify.
+ *
+ *   Functions that must see the engines quiet (writes of LOOM_CTRL_RESET,
+ *   queue RESET, loom_core_reset()) wait until the worker has left the queue;
+ *   engines look for that every few hundred microseconds.  DMA callbacks must
+ *   therefore not need a lock that the caller of those holds.
+ */
+#ifndef LOOM_CORE_H
+#define LOOM_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loom_core;
+
+/** enum loom_log_level - who is to blame */
+enum loom_log_level {
+	/** @LOOM_LOG_GUEST: the guest did something wrong */
+	LOOM_LOG_GUEST,
+	/** @LOOM_LOG_HOST: the host is short of something */
+	LOOM_LOG_HOST,
+};
+
+/** struct loom_core_ops - what the core needs from its owner */
+struct loom_core_ops {
+	/** @dma_read: read system memory; 0, or -1 when it is not all RAM */
+	int (*dma_read)(void *opaque, uint64_t addr, void *buf, size_t len);
+	/** @dma_write: write system memory; 0, or -1 when it is not all RAM */
+	int (*dma_write)(void *opaque, uint64_t addr, const void *buf, size_t len);
+	/** @irq: raise MSI-X @vector (< num_vectors); only inside loom_core_deliver() */
+	void (*irq)(void *opaque, unsigned int vector);
+	/** @notify: interrupts wait; arrange a call of loom_core_deliver().  Any thread. */
+	void (*notify)(void *opaque);
+	/** @hbm_dirty: the card wrote HBM (dirty tracking); may be NULL */
+	void (*hbm_dirty)(void *opaque, uint64_t offset, uint64_t len);
+	/** @log: one line without newline; may be NULL */
+	void (*log)(void *opaque, enum loom_log_level level, const char *line);
+	/** @trace_job: a job is over; may be NULL */
+	void (*trace_job)(void *opaque, unsigned int queue, uint64_t seq,
+			  uint32_t error, uint64_t start, uint64_t end);
+};
+
+/** struct loom_core_config - the card to build; loom_core_config_default() fills it */
+struct loom_core_config {
+	/** @hbm_size: bytes, a multiple of 2 MiB, 16 MiB..64 GiB */
+	uint64_t hbm_size;
+	/** @sram_size: bytes, a multiple of 2 MiB, 2 MiB..1 GiB */
+	uint64_t sram_size;
+	/** @serial: serial number */
+	uint64_t serial;
+	/** @num_arrays: systolic arrays, 1..64 */
+	uint32_t num_arrays;
+	/** @array_rows: 8..512, a power of two */
+	uint32_t array_rows;
+	/** @array_cols: 8..512, a power of two */
+	uint32_t array_cols;
+	/** @clock_khz: device clock, 1000..10000000 */
+	uint32_t clock_khz;
+	/** @vector_lanes: 32-bit lanes per cycle, 16..65536 */
+	uint32_t vector_lanes;
+	/** @hbm_channels: 1..256 */
+	uint32_t hbm_channels;
+	/** @hbm_channel_mbps: peak of one channel, 10^6 bytes/s, 1..1000000 */
+	uint32_t hbm_channel_mbps;
+	/** @pcie_mbps: peak of one direction, 10^6 bytes/s, 1..1000000 */
+	uint32_t pcie_mbps;
+	/** @num_queues: 1..64 */
+	uint32_t num_queues;
+	/** @num_contexts: 1..256 */
+	uint32_t num_contexts;
+	/** @num_vectors: MSI-X vectors, 1..33 */
+	uint32_t num_vectors;
+};
+
+void loom_core_config_default(struct loom_core_config *cfg);
+
+/**
+ * loom_core_config_check() - is this a card that can be built?
+ *
+ * Return: NULL, or a sentence that names the member, its value and the allowed
+ * range (in @buf).
+ */
+const char *loom_core_config_check(const struct loom_core_config *cfg,
+				   char *buf, size_t len);
+
+/**
+ * loom_core_create() - build a card in its reset state
+ * @cfg: checked by the caller with loom_core_config_check()
+ * @ops: callbacks, copied
+ * @opaque: first argument of each
+ * @hbm: cfg->hbm_size bytes that the owner keeps until loom_core_destroy()
+ *
+ * Return: the card, or NULL without memory.
+ */
+struct loom_core *loom_core_create(const struct loom_core_config *cfg,
+				   const struct loom_core_ops *ops,
+				   void *opaque, void *hbm);
+
+/** loom_core_destroy() - needs loom_core_stop() before, and no thread inside */
+void loom_core_destroy(struct loom_core *core);
+
+/* BAR accesses; size is 4 or 8, other sizes and unaligned ones are guest mistakes. */
+uint64_t loom_core_mmio_read(struct loom_core *core, uint64_t offset,
+			     unsigned int size);
+void loom_core_mmio_write(struct loom_core *core, uint64_t offset,
+			  uint64_t value, unsigned int size);
+/* Offset within LOOM_BAR_DOORBELL. */
+void loom_core_doorbell_write(struct loom_core *core, uint64_t offset,
+			      uint64_t value, unsigned int size);
+
+/**
+ * loom_core_reset() - function-level or bus reset
+ *
+ * Aborts all work without completions, forgets queues, contexts, events and
+ * pending interrupts, zeroes SRAM.  HBM keeps its contents; the modelled clock
+ * goes on.
+ */
+void loom_core_reset(struct loom_core *core);
+
+/** loom_core_set_bus_master() - with false, DMA fails and no interrupt is delivered */
+void loom_core_set_bus_master(struct loom_core *core, bool on);
+
+/**
+ * loom_core_work() - body of a worker thread: wait for work, do one slice of it
+ *
+ * Return: false after loom_core_stop(); the thread then ends.
+ */
+bool loom_core_work(struct loom_core *core);
+
+/**
+ * loom_core_run() - without worker threads: do up to @budget commands now
+ *
+ * Return: true if work remains.
+ */
+bool loom_core_run(struct loom_core *core, unsigned int budget);
+
+/** loom_core_deliver() - call ops.irq for every pending vector */
+void loom_core_deliver(struct loom_core *core);
+
+/** loom_core_stop() - abort everything and make loom_core_work() return false */
+void loom_core_stop(struct loom_core *core);
+
+/** loom_core_perf() - a live performance counter, LOOM_PERF_* */
+uint64_t loom_core_perf(struct loom_core *core, unsigned int counter);
+
+/** loom_strerror() - LOOM_ERR_* in words */
+const char *loom_strerror(uint32_t error);
+
+#endif

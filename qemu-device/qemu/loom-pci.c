@@ -1,0 +1,724 @@
+/*
+ * Loom AI accelerator: the PCI Express side
+ *
+ * The accelerator itself is a library without QEMU headers (core/).  This file
+ * gives it a place on the PCI bus, memory, DMA, interrupts and threads, and
+ * knows nothing of queues or commands.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+/**
+ * Usage
+ * -----
+ *
+ *      -device pcie-root-port,id=rp0 -device loom,bus=rp0
+ *
+ * HBM is private memory of hbm-size bytes, or any memory backend:
+ *
+ *      -object memory-backend-memfd,id=hbm0,size=1G
+ *      -device loom,bus=rp0,hbm=hbm0
+ *
+ * Threads
+ * -------
+ *
+ * The vCPUs and the main loop call the core with the BQL held, and wait there
+ * while the core quiesces its engines.  The workers do the work without the
+ * BQL and never take it, or a reset would deadlock: everything that the core
+ * may call from a worker (DMA, notify, dirty tracking, log) gets by without.
+ * Interrupts are therefore delivered from a bottom half.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qemu/log.h"
+#include "qemu/main-loop.h"
+#include "qemu/rcu.h"
+#include "qemu/thread.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "exec/memory.h"
+#include "hw/pci/msix.h"
+#include "hw/pci/pci_device.h"
+#include "hw/qdev-properties.h"
+#include "migration/vmstate.h"
+#include "system/hostmem.h"
+
+#include "core/loom_core.h"
+#include "uapi/loom/loom_regs.h"
+#include "trace.h"
+
+#define TYPE_LOOM "loom"
+OBJECT_DECLARE_SIMPLE_TYPE(LoomState, LOOM)
+
+/* Configuration space */
+#define LOOM_CAP_PM             0x40
+#define LOOM_CAP_MSIX           0x50
+#define LOOM_CAP_EXPRESS        0x80
+#define LOOM_ECAP_AER           0x100
+#define LOOM_ECAP_SERIAL        0x150
+
+#define LOOM_MAX_WORKERS        64
+/* Commands per bottom half when there is no worker thread */
+#define LOOM_RUN_BUDGET         16
+
+struct LoomState {
+    PCIDevice parent_obj;
+
+    struct loom_core *core;
+    struct loom_core_config cfg;
+
+    MemoryRegion regs_bar;
+    MemoryRegion regs;
+    MemoryRegion hbm_bar;
+    MemoryRegion doorbells;
+
+    /* hbm is @hbm_backend's memory or @hbm_ram */
+    HostMemoryBackend *hbm_backend;
+    MemoryRegion hbm_ram;
+    MemoryRegion *hbm;
+
+    uint32_t num_workers;
+    QemuThread workers[LOOM_MAX_WORKERS];
+    QEMUBH *deliver_bh;
+    QEMUBH *run_bh;
+};
+
+static const char *loom_id(LoomState *s)
+{
+    return DEVICE(s)->id ?: "loom";
+}
+
+/*
+ * DMA.  Any thread, never takes the BQL.
+ */
+
+/*
+ * Copy a prefix of [addr, addr + len) that is plain RAM.  Returns its length,
+ * 0 if an IOMMU has to translate first, or -1.
+ *
+ * Not dma_memory_rw(): even when told to access memory only, it takes the BQL
+ * for what is memory but cannot be accessed directly, such as a write to ROM.
+ */
+static int64_t loom_dma_direct(AddressSpace *as, hwaddr addr, void *buf,
+                               hwaddr len, bool is_write)
+{
+    MemoryRegionCache cache;
+    int64_t done = address_space_cache_init(&cache, as, addr, len, is_write);
+
+    if (!cache.ptr || done <= 0) {
+        done = memory_region_get_iommu(cache.mrs.mr) ? 0 : -1;
+    } else if (is_write) {
+        memcpy(cache.ptr, buf, done);
+        address_space_cache_invalidate(&cache, 0, done);
+    } else {
+        memcpy(buf, cache.ptr, done);
+    }
+    address_space_cache_destroy(&cache);
+    return done;
+}
+
+/* The same behind an IOMMU, at most to the end of its page. */
+static int64_t loom_dma_translated(AddressSpace *as, hwaddr addr, void *buf,
+                                   hwaddr len, bool is_write)
+{
+    const MemTxAttrs attrs = { .memory = 1 };
+    IOMMUTLBEntry e = address_space_get_iotlb_entry(as, addr, is_write, attrs);
+    hwaddr offset = addr & e.addr_mask;
+    int64_t done;
+
+    if (!e.target_as || !(e.perm & IOMMU_ACCESS_FLAG(!is_write, is_write))) {
+        return -1;
+    }
+    done = loom_dma_direct(e.target_as, e.translated_addr + offset, buf,
+                           MIN(len - 1, e.addr_mask - offset) + 1, is_write);
+    return done ?: -1;
+}
+
+static int loom_dma(LoomState *s, hwaddr addr, void *buf, hwaddr len,
+                    bool is_write)
+{
+    AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
+    int64_t done;
+
+    if (addr + len < addr) {
+        trace_loom_dma_error(loom_id(s), addr, len, is_write);
+        return -1;
+    }
+
+    RCU_READ_LOCK_GUARD();
+    smp_mb();
+    for (; len; addr += done, buf += done, len -= done) {
+        done = loom_dma_direct(as, addr, buf, len, is_write);
+        if (!done) {
+            done = loom_dma_translated(as, addr, buf, len, is_write);
+        }
+        if (done < 0) {
+            trace_loom_dma_error(loom_id(s), addr, len, is_write);
+            return -1;
+        }
+    }
+    smp_mb();
+    return 0;
+}
+
+/*
+ * What the core asks of us
+ */
+
+static int loom_op_dma_read(void *opaque, uint64_t addr, void *buf, size_t len)
+{
+    return loom_dma(opaque, addr, buf, len, false);
+}
+
+static int loom_op_dma_write(void *opaque, uint64_t addr, const void *buf,
+                             size_t len)
+{
+    return loom_dma(opaque, addr, (void *)buf, len, true);
+}
+
+/* Called from loom_core_deliver() only, thus with the BQL held. */
+static void loom_op_irq(void *opaque, unsigned int vector)
+{
+    LoomState *s = opaque;
+
+    trace_loom_irq(loom_id(s), vector);
+    if (vector < s->cfg.num_vectors && msix_enabled(PCI_DEVICE(s))) {
+        msix_notify(PCI_DEVICE(s), vector);
+    }
+}
+
+static void loom_op_notify(void *opaque)
+{
+    LoomState *s = opaque;
+
+    qemu_bh_schedule(s->deliver_bh);
+}
+
+static void loom_op_hbm_dirty(void *opaque, uint64_t offset, uint64_t len)
+{
+    LoomState *s = opaque;
+
+    if (memory_region_is_logging(s->hbm, DIRTY_MEMORY_MIGRATION)) {
+        memory_region_set_dirty(s->hbm, offset, len);
+    }
+}
+
+static void loom_op_log(void *opaque, enum loom_log_level level,
+                        const char *line)
+{
+    LoomState *s = opaque;
+
+    if (level == LOOM_LOG_GUEST) {
+        trace_loom_guest_error(loom_id(s), line);
+        qemu_log_mask(LOG_GUEST_ERROR, "%s: %s\n", loom_id(s), line);
+    } else {
+        warn_report_once("%s: %s", loom_id(s), line);
+    }
+}
+
+static void loom_op_trace_job(void *opaque, unsigned int queue, uint64_t seq,
+                              uint32_t error, uint64_t start, uint64_t end)
+{
+    trace_loom_job(loom_id(opaque), queue, seq, error, start, end);
+}
+
+static const struct loom_core_ops loom_ops = {
+    .dma_read = loom_op_dma_read,
+    .dma_write = loom_op_dma_write,
+    .irq = loom_op_irq,
+    .notify = loom_op_notify,
+    .hbm_dirty = loom_op_hbm_dirty,
+    .log = loom_op_log,
+    .trace_job = loom_op_trace_job,
+};
+
+/*
+ * Who does the work: threads, or the main loop when there are none
+ */
+
+static void *loom_worker(void *opaque)
+{
+    LoomState *s = opaque;
+
+    rcu_register_thread();
+    while (loom_core_work(s->core)) {
+        /* a slice at a time */
+    }
+    rcu_unregister_thread();
+    return NULL;
+}
+
+static void loom_deliver(void *opaque)
+{
+    LoomState *s = opaque;
+
+    loom_core_deliver(s->core);
+}
+
+static void loom_run(void *opaque)
+{
+    LoomState *s = opaque;
+
+    if (loom_core_run(s->core, LOOM_RUN_BUDGET)) {
+        qemu_bh_schedule(s->run_bh);
+    }
+}
+
+/* A guest access may have made work. */
+static void loom_kick(LoomState *s)
+{
+    if (!s->num_workers) {
+        qemu_bh_schedule(s->run_bh);
+    }
+}
+
+static void loom_start_workers(LoomState *s)
+{
+    for (uint32_t i = 0; i < s->num_workers; i++) {
+        qemu_thread_create(&s->workers[i], "loom-worker", loom_worker, s,
+                           QEMU_THREAD_JOINABLE);
+    }
+}
+
+/* The BQL is held; the workers do not need it to come to an end. */
+static void loom_stop_workers(LoomState *s)
+{
+    loom_core_stop(s->core);
+    for (uint32_t i = 0; i < s->num_workers; i++) {
+        qemu_thread_join(&s->workers[i]);
+    }
+}
+
+/*
+ * BARs.  The core is NULL for an access that waited for the BQL while the
+ * device was unplugged.
+ */
+
+static uint64_t loom_regs_read(void *opaque, hwaddr addr, unsigned size)
+{
+    LoomState *s = opaque;
+    uint64_t value = s->core ? loom_core_mmio_read(s->core, addr, size) : ~0ull;
+
+    trace_loom_mmio_read(loom_id(s), addr, value, size);
+    return value;
+}
+
+static void loom_regs_write(void *opaque, hwaddr addr, uint64_t value,
+                            unsigned size)
+{
+    LoomState *s = opaque;
+
+    trace_loom_mmio_write(loom_id(s), addr, value, size);
+    if (s->core) {
+        loom_core_mmio_write(s->core, addr, value, size);
+        loom_kick(s);
+    }
+}
+
+static const MemoryRegionOps loom_regs_ops = {
+    .read = loom_regs_read,
+    .write = loom_regs_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 4, .max_access_size = 8 },
+    .impl = { .min_access_size = 4, .max_access_size = 8 },
+};
+
+static uint64_t loom_doorbells_read(void *opaque, hwaddr addr, unsigned size)
+{
+    return 0;
+}
+
+static void loom_doorbells_write(void *opaque, hwaddr addr, uint64_t value,
+                                 unsigned size)
+{
+    LoomState *s = opaque;
+
+    trace_loom_doorbell(loom_id(s), addr / LOOM_DOORBELL_STRIDE, value);
+    if (s->core) {
+        loom_core_doorbell_write(s->core, addr, value, size);
+        loom_kick(s);
+    }
+}
+
+static const MemoryRegionOps loom_doorbells_ops = {
+    .read = loom_doorbells_read,
+    .write = loom_doorbells_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 4, .max_access_size = 8 },
+    .impl = { .min_access_size = 4, .max_access_size = 8 },
+};
+
+/*
+ * Configuration space and reset
+ */
+
+static void loom_update_bus_master(LoomState *s)
+{
+    PCIDevice *pci_dev = PCI_DEVICE(s);
+    uint16_t command = pci_get_word(pci_dev->config + PCI_COMMAND);
+    uint16_t power = pci_get_word(pci_dev->config + LOOM_CAP_PM + PCI_PM_CTRL);
+    bool on = (command & PCI_COMMAND_MASTER) &&
+              !(power & PCI_PM_CTRL_STATE_MASK);
+
+    trace_loom_bus_master(loom_id(s), on);
+    loom_core_set_bus_master(s->core, on);
+}
+
+static void loom_config_write(PCIDevice *pci_dev, uint32_t addr, uint32_t val,
+                              int len)
+{
+    pci_default_write_config(pci_dev, addr, val, len);
+    pcie_cap_flr_write_config(pci_dev, addr, val, len);
+    pcie_aer_write_config(pci_dev, addr, val, len);
+    loom_update_bus_master(LOOM(pci_dev));
+}
+
+/* Conventional and function-level reset; bus mastering is off afterwards. */
+static void loom_reset_hold(Object *obj, ResetType type)
+{
+    LoomState *s = LOOM(obj);
+
+    trace_loom_reset(loom_id(s));
+    loom_core_set_bus_master(s->core, false);
+    loom_core_reset(s->core);
+    pcie_cap_deverr_reset(PCI_DEVICE(s));
+}
+
+/*
+ * Realize
+ */
+
+/* Unless told otherwise, cards count up in the order of their creation. */
+static void loom_default_serial(LoomState *s)
+{
+    static uint64_t cards;
+    struct loom_core_config cfg;
+
+    if (!s->cfg.serial) {
+        loom_core_config_default(&cfg);
+        s->cfg.serial = cfg.serial + cards++;
+    }
+}
+
+static bool loom_check_params(LoomState *s, Error **errp)
+{
+    char buf[256];
+    g_autofree char *message = NULL;
+    const char *error;
+
+    if (!pci_bus_is_express(pci_get_bus(PCI_DEVICE(s)))) {
+        error_setg(errp, "loom needs a PCI Express bus: use -machine q35 and "
+                   "a pcie-root-port");
+        return false;
+    }
+    if (s->num_workers > LOOM_MAX_WORKERS) {
+        error_setg(errp, "workers is %u; it must be 0 to %u",
+                   s->num_workers, LOOM_MAX_WORKERS);
+        return false;
+    }
+    if (s->hbm_backend) {
+        if (host_memory_backend_is_mapped(s->hbm_backend)) {
+            error_setg(errp, "the memory backend '%s' of hbm is in use",
+                       object_get_canonical_path_component(
+                           OBJECT(s->hbm_backend)));
+            return false;
+        }
+        s->cfg.hbm_size = memory_region_size(
+            host_memory_backend_get_memory(s->hbm_backend));
+    }
+    error = loom_core_config_check(&s->cfg, buf, sizeof(buf));
+    if (error) {
+        /* Properties are named as the members are, in QEMU's spelling. */
+        message = g_strdelimit(g_strdup(error), "_", '-');
+        error_setg(errp, "%s", message);
+        return false;
+    }
+    loom_default_serial(s);
+    return true;
+}
+
+static bool loom_init_caps(LoomState *s, Error **errp)
+{
+    PCIDevice *pci_dev = PCI_DEVICE(s);
+
+    if (pci_pm_init(pci_dev, LOOM_CAP_PM, errp) < 0) {
+        return false;
+    }
+    pci_set_word(pci_dev->config + LOOM_CAP_PM + PCI_PM_PMC,
+                 PCI_PM_CAP_VER_1_2);
+    pci_set_word(pci_dev->config + LOOM_CAP_PM + PCI_PM_CTRL,
+                 PCI_PM_CTRL_NO_SOFT_RESET);
+    pci_set_word(pci_dev->wmask + LOOM_CAP_PM + PCI_PM_CTRL,
+                 PCI_PM_CTRL_STATE_MASK);
+
+    if (pcie_endpoint_cap_init(pci_dev, LOOM_CAP_EXPRESS) < 0) {
+        error_setg(errp, "cannot add the PCI Express capability");
+        return false;
+    }
+    /* What a default pcie-root-port can match */
+    pcie_cap_fill_link_ep_usp(pci_dev, QEMU_PCI_EXP_LNK_X16,
+                              QEMU_PCI_EXP_LNK_16GT);
+    pcie_cap_deverr_init(pci_dev);
+    pcie_cap_flr_init(pci_dev);
+    pcie_dev_ser_num_init(pci_dev, LOOM_ECAP_SERIAL, s->cfg.serial);
+
+    return pcie_aer_init(pci_dev, PCI_ERR_VER, LOOM_ECAP_AER, PCI_ERR_SIZEOF,
+                         errp) >= 0;
+}
+
+static bool loom_init_hbm(LoomState *s, Error **errp)
+{
+    if (s->hbm_backend) {
+        s->hbm = host_memory_backend_get_memory(s->hbm_backend);
+        host_memory_backend_set_mapped(s->hbm_backend, true);
+        vmstate_register_ram(s->hbm, DEVICE(s));
+    } else {
+        if (!memory_region_init_ram(&s->hbm_ram, OBJECT(s), "loom.hbm",
+                                    s->cfg.hbm_size, errp)) {
+            return false;
+        }
+        s->hbm = &s->hbm_ram;
+    }
+
+    memory_region_init(&s->hbm_bar, OBJECT(s), "loom-hbm",
+                       pow2ceil(s->cfg.hbm_size));
+    memory_region_add_subregion(&s->hbm_bar, 0, s->hbm);
+    pci_register_bar(PCI_DEVICE(s), LOOM_BAR_HBM,
+                     PCI_BASE_ADDRESS_SPACE_MEMORY |
+                     PCI_BASE_ADDRESS_MEM_TYPE_64 |
+                     PCI_BASE_ADDRESS_MEM_PREFETCH, &s->hbm_bar);
+    return true;
+}
+
+static void loom_exit_hbm(LoomState *s)
+{
+    memory_region_del_subregion(&s->hbm_bar, s->hbm);
+    if (s->hbm_backend) {
+        vmstate_unregister_ram(s->hbm, DEVICE(s));
+        host_memory_backend_set_mapped(s->hbm_backend, false);
+    }
+}
+
+static bool loom_init_regs(LoomState *s, Error **errp)
+{
+    PCIDevice *pci_dev = PCI_DEVICE(s);
+
+    memory_region_init(&s->regs_bar, OBJECT(s), "loom-bar0",
+                       LOOM_BAR_REGS_SIZE);
+    memory_region_init_io(&s->regs, OBJECT(s), &loom_regs_ops, s,
+                          "loom-regs", LOOM_REGS_SIZE);
+    memory_region_add_subregion(&s->regs_bar, 0, &s->regs);
+    pci_register_bar(pci_dev, LOOM_BAR_REGS, PCI_BASE_ADDRESS_SPACE_MEMORY,
+                     &s->regs_bar);
+
+    memory_region_init_io(&s->doorbells, OBJECT(s), &loom_doorbells_ops, s,
+                          "loom-doorbells",
+                          LOOM_MAX_QUEUES * LOOM_DOORBELL_STRIDE);
+    pci_register_bar(pci_dev, LOOM_BAR_DOORBELL, PCI_BASE_ADDRESS_SPACE_MEMORY,
+                     &s->doorbells);
+
+    if (msix_init(pci_dev, s->cfg.num_vectors,
+                  &s->regs_bar, LOOM_BAR_REGS, LOOM_MSIX_TABLE_OFFSET,
+                  &s->regs_bar, LOOM_BAR_REGS, LOOM_MSIX_PBA_OFFSET,
+                  LOOM_CAP_MSIX, errp) < 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < s->cfg.num_vectors; i++) {
+        msix_vector_use(pci_dev, i);
+    }
+    return true;
+}
+
+static void loom_exit_regs(LoomState *s)
+{
+    msix_unuse_all_vectors(PCI_DEVICE(s));
+    msix_uninit(PCI_DEVICE(s), &s->regs_bar, &s->regs_bar);
+}
+
+static bool loom_init_core(LoomState *s, Error **errp)
+{
+    DeviceState *dev = DEVICE(s);
+
+    s->core = loom_core_create(&s->cfg, &loom_ops, s,
+                               memory_region_get_ram_ptr(s->hbm));
+    if (!s->core) {
+        error_setg(errp, "no memory for the card's state and its %" PRIu64
+                   " MiB of SRAM", s->cfg.sram_size / MiB);
+        return false;
+    }
+    /* The core notifies nobody before it is enabled. */
+    s->deliver_bh = qemu_bh_new_guarded(loom_deliver, s,
+                                        &dev->mem_reentrancy_guard);
+    s->run_bh = qemu_bh_new_guarded(loom_run, s, &dev->mem_reentrancy_guard);
+    return true;
+}
+
+static void loom_exit_core(LoomState *s)
+{
+    qemu_bh_delete(s->run_bh);
+    qemu_bh_delete(s->deliver_bh);
+    loom_core_destroy(s->core);
+    s->core = NULL;
+}
+
+static void loom_realize(PCIDevice *pci_dev, Error **errp)
+{
+    LoomState *s = LOOM(pci_dev);
+
+    if (!loom_check_params(s, errp) || !loom_init_caps(s, errp)) {
+        return;
+    }
+    if (!loom_init_hbm(s, errp)) {
+        goto err_aer;
+    }
+    if (!loom_init_regs(s, errp)) {
+        goto err_hbm;
+    }
+    if (!loom_init_core(s, errp)) {
+        goto err_regs;
+    }
+    loom_start_workers(s);
+    return;
+
+err_regs:
+    loom_exit_regs(s);
+err_hbm:
+    loom_exit_hbm(s);
+err_aer:
+    pcie_aer_exit(pci_dev);
+}
+
+static void loom_exit(PCIDevice *pci_dev)
+{
+    LoomState *s = LOOM(pci_dev);
+
+    loom_stop_workers(s);
+    loom_exit_core(s);
+    loom_exit_regs(s);
+    loom_exit_hbm(s);
+    pcie_aer_exit(pci_dev);
+}
+
+/*
+ * Class
+ */
+
+/* Live counters as read-only properties: qom-get PATH perf-jobs */
+static const char *const loom_perf_names[LOOM_PERF_COUNT] = {
+    [LOOM_PERF_CYC_TOTAL]       = "perf-cycles-total",
+    [LOOM_PERF_CYC_ARRAY]       = "perf-cycles-array",
+    [LOOM_PERF_CYC_VECTOR]      = "perf-cycles-vector",
+    [LOOM_PERF_CYC_COPY]        = "perf-cycles-copy",
+    [LOOM_PERF_CYC_HBM]         = "perf-cycles-hbm",
+    [LOOM_PERF_CYC_PCIE]        = "perf-cycles-pcie",
+    [LOOM_PERF_CYC_FRONT]       = "perf-cycles-front",
+    [LOOM_PERF_CYC_IDLE]        = "perf-cycles-idle",
+    [LOOM_PERF_HBM_RD_BYTES]    = "perf-hbm-read-bytes",
+    [LOOM_PERF_HBM_WR_BYTES]    = "perf-hbm-write-bytes",
+    [LOOM_PERF_PCIE_RD_BYTES]   = "perf-pcie-read-bytes",
+    [LOOM_PERF_PCIE_WR_BYTES]   = "perf-pcie-write-bytes",
+    [LOOM_PERF_MACS]            = "perf-macs",
+    [LOOM_PERF_VECTOR_OPS]      = "perf-vector-ops",
+    [LOOM_PERF_COMMANDS]        = "perf-commands",
+    [LOOM_PERF_JOBS]            = "perf-jobs",
+    [LOOM_PERF_FAULTS]          = "perf-faults",
+};
+
+static void loom_get_perf(Object *obj, Visitor *v, const char *name,
+                          void *opaque, Error **errp)
+{
+    LoomState *s = LOOM(obj);
+    unsigned int counter = (uintptr_t)opaque;
+    uint64_t value = s->core ? loom_core_perf(s->core, counter) : 0;
+
+    visit_type_uint64(v, name, &value, errp);
+}
+
+#define LOOM_PROP_U32(_name, _member)                                   \
+    DEFINE_PROP_UNSIGNED_NODEFAULT(_name, LoomState, cfg._member,       \
+                                   qdev_prop_uint32, uint32_t)
+#define LOOM_PROP_SIZE(_name, _member)                                  \
+    DEFINE_PROP_UNSIGNED_NODEFAULT(_name, LoomState, cfg._member,       \
+                                   qdev_prop_size, uint64_t)
+
+/* The defaults are the core's: see loom_instance_init(). */
+static const Property loom_props[] = {
+    DEFINE_PROP_LINK("hbm", LoomState, hbm_backend, TYPE_MEMORY_BACKEND,
+                     HostMemoryBackend *),
+    LOOM_PROP_SIZE("hbm-size", hbm_size),
+    LOOM_PROP_SIZE("sram-size", sram_size),
+    DEFINE_PROP_UNSIGNED_NODEFAULT("serial", LoomState, cfg.serial,
+                                   qdev_prop_uint64, uint64_t),
+    LOOM_PROP_U32("num-arrays", num_arrays),
+    LOOM_PROP_U32("array-rows", array_rows),
+    LOOM_PROP_U32("array-cols", array_cols),
+    LOOM_PROP_U32("clock-khz", clock_khz),
+    LOOM_PROP_U32("vector-lanes", vector_lanes),
+    LOOM_PROP_U32("hbm-channels", hbm_channels),
+    LOOM_PROP_U32("hbm-channel-mbps", hbm_channel_mbps),
+    LOOM_PROP_U32("pcie-mbps", pcie_mbps),
+    LOOM_PROP_U32("num-queues", num_queues),
+    LOOM_PROP_U32("num-contexts", num_contexts),
+    LOOM_PROP_U32("num-vectors", num_vectors),
+    DEFINE_PROP_UINT32("workers", LoomState, num_workers, 1),
+};
+
+static void loom_instance_init(Object *obj)
+{
+    LoomState *s = LOOM(obj);
+
+    loom_core_config_default(&s->cfg);
+    s->cfg.serial = 0;
+}
+
+static const VMStateDescription loom_vmstate = {
+    .name = "loom",
+    .unmigratable = 1,
+};
+
+static void loom_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);
+    ResettableClass *rc = RESETTABLE_CLASS(klass);
+
+    pc->realize = loom_realize;
+    pc->exit = loom_exit;
+    pc->config_write = loom_config_write;
+    pc->vendor_id = LOOM_PCI_VENDOR_ID;
+    pc->device_id = LOOM_PCI_DEVICE_ID;
+    pc->subsystem_vendor_id = LOOM_PCI_VENDOR_ID;
+    pc->subsystem_id = LOOM_PCI_DEVICE_ID;
+    pc->revision = LOOM_HW_VERSION_MAJOR;
+    pc->class_id = LOOM_PCI_CLASS;
+
+    rc->phases.hold = loom_reset_hold;
+
+    dc->desc = "Loom AI accelerator";
+    dc->vmsd = &loom_vmstate;
+    device_class_set_props(dc, loom_props);
+    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+
+    for (uintptr_t i = 0; i < LOOM_PERF_COUNT; i++) {
+        object_class_property_add(klass, loom_perf_names[i], "uint64",
+                                  loom_get_perf, NULL, NULL, (void *)i);
+    }
+}
+
+static const TypeInfo loom_types[] = {
+    {
+        .name = TYPE_LOOM,
+        .parent = TYPE_PCI_DEVICE,
+        .instance_size = sizeof(LoomState),
+        .instance_init = loom_instance_init,
+        .class_init = loom_class_init,
+        .interfaces = (InterfaceInfo[]) {
+            { INTERFACE_PCIE_DEVICE },
+            { }
+        },
+    },
+};
+
+DEFINE_TYPES(loom_types)

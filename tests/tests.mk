@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+# What `make check` builds and runs.

@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# setup.sh - everything `make run` and `make check` need, in order
+#
+# Installs missing packages, fetches the guest kernel while QEMU builds, builds
+# QEMU with the card, the programs and the driver.  Every step says what it is,
+# where its log is and how long it took; a step that is done costs next to
+# nothing the next time.
+
+set -eu -o pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$top"
+logs=build/log
+steps=5
+step=0
+
+usage() {
+	cat <<USAGE
+usage: setup.sh [TARGET...]
+
+Gets this machine ready to run Loom.  TARGET is what make builds in the step
+"programs" (default: all).
+USAGE
+}
+
+# begin WHAT LOG - announce a step
+begin() {
+	step=$((step + 1))
+	what=$1
+	log=$2
+	started=$SECONDS
+	printf '[%d/%d] %s (log: %s)\n' "$step" "$steps" "$what" "$log" >&2
+}
+
+end() {
+	printf '[%d/%d] %s: ready, %d s\n' "$step" "$steps" "$what" \
+		$((SECONDS - started)) >&2
+}
+
+failed() {
+	printf '\nsetup: "%s" failed; the end of %s:\n' "$what" "$log" >&2
+	tail -n 15 "$log" >&2
+	exit 1
+}
+
+# Messages go to the terminal and to the log; output only to the log.
+watched() {
+	"$@" 2>&1 >>"$log" | tee -a "$log" >&2
+}
+
+quiet() {
+	"$@" >"$log" 2>&1
+}
+
+case ${1:-} in
+-h | --help) usage; exit 0 ;;
+esac
+
+mkdir -p "$logs" 2>/dev/null && [ -w "$logs" ] || {
+	printf 'setup: cannot write to %s: it belongs to %s; remove build/ or change its owner\n' \
+		"$top/build" "$(stat -c %U build 2>/dev/null || echo nobody)" >&2
+	exit 1
+}
+exec 9>"$logs/lock"
+flock -n 9 || {
+	printf 'setup: another run uses this build directory; waiting\n' >&2
+	flock 9
+}
+
+begin "packages" $logs/packages.log
+: >"$log"
+watched tools/env/packages.sh install host build-qemu || failed
+end
+
+# The kernel is a download, QEMU a compilation: do both at once.
+tools/env/kernel.sh >$logs/kernel.log 2>&1 9>&- &
+kernel=$!
+trap 'kill $kernel 2>/dev/null || true' EXIT
+
+begin "QEMU with the card; the first time about 5 minutes" $logs/qemu.log
+: >"$log"
+watched qemu-device/build-qemu.sh || failed
+end
+
+begin "guest kernel" $logs/kernel.log
+wait $kernel || failed
+trap - EXIT
+end
+
+begin "programs" $logs/make.log
+quiet make -j"$(nproc)" "${@:-all}" || failed
+end
+
+begin "driver" $logs/module.log
+quiet tools/env/module.sh || failed
+end

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+# accel-smi and the other programs people run.
