@@ -462,10 +462,14 @@ static bool loom_init_caps(LoomState *s, Error **errp)
                               QEMU_PCI_EXP_LNK_16GT);
     pcie_cap_deverr_init(pci_dev);
     pcie_cap_flr_init(pci_dev);
-    pcie_dev_ser_num_init(pci_dev, LOOM_ECAP_SERIAL, s->cfg.serial);
 
-    return pcie_aer_init(pci_dev, PCI_ERR_VER, LOOM_ECAP_AER, PCI_ERR_SIZEOF,
-                         errp) >= 0;
+    /* Extended capabilities are added in the order of their offsets. */
+    if (pcie_aer_init(pci_dev, PCI_ERR_VER, LOOM_ECAP_AER, PCI_ERR_SIZEOF,
+                      errp) < 0) {
+        return false;
+    }
+    pcie_dev_ser_num_init(pci_dev, LOOM_ECAP_SERIAL, s->cfg.serial);
+    return true;
 }
 
 static bool loom_init_hbm(LoomState *s, Error **errp)
@@ -495,8 +499,9 @@ static bool loom_init_hbm(LoomState *s, Error **errp)
 static void loom_exit_hbm(LoomState *s)
 {
     memory_region_del_subregion(&s->hbm_bar, s->hbm);
+    /* At once, for the memory may outlive us and a new card needs the name. */
+    vmstate_unregister_ram(s->hbm, DEVICE(s));
     if (s->hbm_backend) {
-        vmstate_unregister_ram(s->hbm, DEVICE(s));
         host_memory_backend_set_mapped(s->hbm_backend, false);
     }
 }

@@ -22,8 +22,8 @@ Builds build/module/loom.ko and prints its path.
                   tools/env/kernel.sh)
   --kernel DIR    build against the headers of this kernel, laid out as by
                   tools/env/kernel.sh
-  --out DIR       build in DIR, a directory of the project, instead of
-                  build/module: one per kernel keeps both incremental
+  --out DIR       build in DIR, below build/, instead of build/module: one
+                  directory per kernel keeps each incremental
   --clean         remove the build directory
   --help
 
@@ -108,8 +108,8 @@ main() {
 		shift
 	done
 	case $out in
-	"$top"/?*/?*) ;;
-	*) die "$out is not a directory below one of $top" ;;
+	"$top"/build/?*) ;;
+	*) die "--out must name a directory in $top/build" ;;
 	esac
 	if $clean; then
 		rm -rf "$out"

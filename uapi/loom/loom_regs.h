@@ -45,11 +45,11 @@ typedef int64_t __s64;
 #define LOOM_DOORBELL_STRIDE		0x1000
 
 /* Architectural limits; the actual numbers are in the identification block. */
-#define LOOM_MAX_QUEUES			64
-#define LOOM_MAX_CONTEXTS		256
+#define LOOM_MAX_QUEUES			64	/* hardware queues */
+#define LOOM_MAX_CONTEXTS		256	/* hardware contexts */
 #define LOOM_MAX_VECTORS		33	/* 0: events; 1..32: queues */
 #define LOOM_MAX_RING_LOG2		10	/* 1024 entries */
-#define LOOM_VA_BITS			48
+#define LOOM_VA_BITS			48	/* device virtual address */
 
 /* ------------------------------------------------------------------------
  * Identification block, read only
@@ -64,8 +64,8 @@ typedef int64_t __s64;
 #define   LOOM_FEATURE_MATMUL		(1u << 0)
 #define   LOOM_FEATURE_VECTOR		(1u << 1)
 #define   LOOM_FEATURE_LINK		(1u << 2)	/* reserved, reads 0 */
-#define LOOM_REG_NUM_QUEUES		0x0010
-#define LOOM_REG_NUM_CONTEXTS		0x0014
+#define LOOM_REG_NUM_QUEUES		0x0010	/* hardware queues */
+#define LOOM_REG_NUM_CONTEXTS		0x0014	/* hardware contexts */
 #define LOOM_REG_NUM_VECTORS		0x0018	/* MSI-X vectors */
 #define LOOM_REG_NUM_ARRAYS		0x001c	/* systolic arrays */
 #define LOOM_REG_ARRAY_ROWS		0x0020	/* cells along K */
@@ -76,13 +76,13 @@ typedef int64_t __s64;
 #define LOOM_REG_SRAM_SIZE		0x0038	/* 64 bit, bytes */
 #define LOOM_REG_HBM_MBPS		0x0040	/* peak, 10^6 bytes/s, all channels */
 #define LOOM_REG_PCIE_MBPS		0x0044	/* peak per direction, 10^6 bytes/s */
-#define LOOM_REG_HBM_CHANNELS		0x0048
+#define LOOM_REG_HBM_CHANNELS		0x0048	/* channels that MBPS adds up */
 #define LOOM_REG_SERIAL			0x0050	/* 64 bit */
 
 /* ------------------------------------------------------------------------
  * Global control
  */
-#define LOOM_REG_CTRL			0x0100
+#define LOOM_REG_CTRL			0x0100	/* global control */
 #define   LOOM_CTRL_ENABLE		(1u << 0)	/* queues may run */
 #define   LOOM_CTRL_RESET		(1u << 1)	/* write 1: soft reset; reads 0 */
 #define LOOM_REG_STATUS			0x0104	/* read only */
@@ -100,22 +100,22 @@ typedef int64_t __s64;
  */
 #define LOOM_REG_EVENT_BASE		0x0120	/* 64 bit, 64-byte aligned, 0: off */
 #define LOOM_REG_EVENT_SIZE_LOG2	0x0128	/* 1..LOOM_MAX_RING_LOG2 */
-#define LOOM_REG_EVENT_HEAD		0x012c
+#define LOOM_REG_EVENT_HEAD		0x012c	/* events consumed, free running */
 
 /* Write a context id: forget all its cached translations (done on return). */
-#define LOOM_REG_TLB_INVALIDATE		0x0140
+#define LOOM_REG_TLB_INVALIDATE		0x0140	/* write only, context id */
 
 /* Modelled device time, cycles, 64 bit, read only. */
-#define LOOM_REG_TIME			0x0148
+#define LOOM_REG_TIME			0x0148	/* 64 bit, read only, cycles */
 
 /* ------------------------------------------------------------------------
  * Performance counters: 64 bit each, read only, values of the last snapshot.
  * LOOM_PERF_CYC_* add up to LOOM_PERF_CYC_TOTAL exactly.
  */
-#define LOOM_REG_PERF_CTRL		0x1000
+#define LOOM_REG_PERF_CTRL		0x1000	/* write only */
 #define   LOOM_PERF_CTRL_SNAPSHOT	(1u << 0)	/* write 1: latch all */
 #define   LOOM_PERF_CTRL_RESET		(1u << 1)	/* write 1: zero all */
-#define LOOM_REG_PERF(n)		(0x1008 + 8 * (n))
+#define LOOM_REG_PERF(n)		(0x1008 + 8 * (n))	/* 64 bit, counter n */
 
 #define LOOM_PERF_CYC_TOTAL		0	/* modelled time elapsed */
 #define LOOM_PERF_CYC_ARRAY		1	/* systolic arrays computing */
@@ -158,7 +158,7 @@ typedef int64_t __s64;
 #define LOOM_QUEUE_COMPL_BASE		0x10	/* 64 bit, bus address, 64-byte aligned */
 #define LOOM_QUEUE_VECTOR		0x18	/* MSI-X vector of completions */
 #define LOOM_QUEUE_PRIORITY		0x1c	/* 0 (lowest)..3 */
-#define LOOM_QUEUE_CTRL			0x20
+#define LOOM_QUEUE_CTRL			0x20	/* start, stop */
 #define   LOOM_QUEUE_CTRL_ENABLE	(1u << 0)	/* 0->1 starts at index 0; 1->0 drops the rest */
 #define   LOOM_QUEUE_CTRL_RESET		(1u << 1)	/* write 1: abort, then DISABLED */
 #define LOOM_QUEUE_STATE		0x24	/* read only */
@@ -199,9 +199,9 @@ struct loom_ring_entry {
 	__u64 reserved[4];
 };
 
-#define LOOM_RING_EXEC			1
+#define LOOM_RING_EXEC			1	/* run a command buffer */
 #define LOOM_RING_F_IRQ			(1u << 0)	/* raise the vector when done */
-#define LOOM_MAX_CMD_BYTES		(16u << 20)
+#define LOOM_MAX_CMD_BYTES		(16u << 20)	/* of a command buffer */
 
 /**
  * struct loom_completion - what became of entry n
@@ -298,8 +298,8 @@ struct loom_event {
 	__u64 reserved;
 };
 
-#define LOOM_EVENT_QUEUE_ERROR		1
-#define LOOM_EVENT_DEVICE_FATAL		2
+#define LOOM_EVENT_QUEUE_ERROR		1	/* a queue stopped */
+#define LOOM_EVENT_DEVICE_FATAL		2	/* the card needs a reset */
 #define LOOM_EVENT_F_LOST		(1u << 0)	/* events before this one were lost */
 
 /* ------------------------------------------------------------------------

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+/*
+ * DOC: Modelled time
+ *
+ * From what an engine reports (struct loom_cost) to cycles.  Pure functions,
+ * no lock.
+ *
+ * One command.  The front end fetches and decodes it: LOOM_T_COMMAND cycles
+ * and the transfer of its bytes.  Then its engine computes while HBM and PCIe
+ * stream operands through double buffers in SRAM, so that the command takes
+ *
+ *	front + max(engine cycles, HBM time, PCIe time)
+ *
+ * and what the slower of the two memories takes beyond the engine counts as
+ * waiting for it.  HBM time is bytes / (channels x channel rate x 0.92): the
+ * closed form (1 - tRFC/tREFI) x min(1, 4 S / (tFAW B)) for streams, which is
+ * what coarse commands make.  PCIe loses LOOM_T_PCIE_PERMILLE to packet heads
+ * and is full duplex.  Translation is hidden behind the streams; SRAM is as
+ * fast as the engines.
+ *
+ * One job.  Modelled time within it starts at 0 (struct loom_window).  A
+ * command starts when all before it are over; a relaxed one starts when the
+ * front end has it, its engine is free, and the last FENCE or event is over.
+ * HBM and PCIe serve commands in order, so overlap does not multiply their
+ * bandwidth.  A command that ends later than all before it moves the job's end,
+ * and the cycles of that move are charged to what the command did last: they
+ * are cut from the tail of (front, engine, memory).  Hidden cycles are charged
+ * to nobody.  Hence the charges of a job sum to its length.
+ *
+ * The card.  Its clock and its counters advance by the charges, in whichever
+ * order jobs of several queues run: CYC_TOTAL and every row are sums over
+ * jobs, the same for every interleaving, host and number of workers, and the
+ * rows sum to the total at all times.  Jobs of different queues do not overlap
+ * in modelled time; overlap of engines is had with LOOM_CMD_F_RELAXED.  With
+ * timing=free nothing passes while the card has nothing to do, so CYC_IDLE
+ * stays 0.
+ */
+#include "core_internal.h"
+
+/* Decoding, dependency check and issue of one command. */
+#define LOOM_T_COMMAND		32
+/* Doorbell to ring entry: a read round trip over PCIe. */
+#define LOOM_T_JOB_NS		600
+/* Share of the peak rate that streams get, in thousandths. */
+#define LOOM_T_HBM_PERMILLE	920
+#define LOOM_T_PCIE_PERMILLE	900	/* 256 bytes in a packet of 284 */
+/* Bytes per cycle through the copy engine. */
+#define LOOM_T_COPY_WIDTH	1024
+/* F32 operands take four passes through the cells. */
+#define LOOM_T_F32_PASSES	4
+
+typedef unsigned __int128 u128;
+
+static uint64_t clamp(u128 cycles)
+{
+	return cycles < LOOM_TIME_MAX ? (uint64_t)cycles : LOOM_TIME_MAX;
+}
+
+static uint64_t div_up(uint64_t a, uint64_t b)
+{
+	return a / b + (a % b != 0);
+}
+
+/* a * b / c, rounded up. */
+static uint64_t mul_div_up(uint64_t a, uint64_t b, uint64_t c)
+{
+	return clamp(((u128)a * b + c - 1) / c);
+}
+
+/*
+ * Weight stationary with a shadow tile: the first weights take R cycles, then
+ * every tile streams M rows while the next one is loaded behind it, and the
+ * last result leaves M + R + C - 2 cycles after its tile started.  One row of
+ * weights is loaded per cycle.  Tiles are R of K by C of N; the strips of N of
+ * all products are dealt out over the arrays, and the busiest one counts.
+ */
+uint64_t loom_time_matmul(const struct loom_core_config *cfg, uint32_t a_type,
+			  uint64_t batch, uint64_t m, uint64_t n, uint64_t k)
+{
+	uint64_t rows = cfg->array_rows, cols = cfg->array_cols;
+	u128 strips, tiles, cycles;
+
+	if (!batch || !m || !n || !k)
+		return 0;
+	strips = (u128)batch * div_up(n, cols);
+	strips = (strips + cfg->num_arrays - 1) / cfg->num_arrays;
+	tiles = (u128)clamp(strips) * div_up(k, rows);
+	cycles = rows + (u128)clamp(tiles - 1) * loom_max(m, rows) +
+		 m + rows + cols - 2;
+	if (a_type == LOOM_TYPE_F32)
+		cycles = (u128)clamp(cycles) * LOOM_T_F32_PASSES;
+	return clamp(cycles);
+}
+
+/*
+ * One instruction over vector_lanes lanes per cycle.  Rows shorter than that
+ * are packed side by side.  What stands outside the loops is done once per
+ * row, one instruction per cycle.
+ */
+uint64_t loom_time_vector(const struct loom_core_config *cfg, uint64_t rows,
+			  uint64_t lanes, uint32_t insns_in_loop,
+			  uint32_t insns_outside)
+{
+	u128 passes;
+
+	if (!rows || !lanes)
+		return 0;
+	if (lanes < cfg->vector_lanes)
+		passes = div_up(rows, cfg->vector_lanes / lanes);
+	else
+		passes = (u128)rows * div_up(lanes, cfg->vector_lanes);
+	return clamp((u128)clamp(passes) * insns_in_loop +
+		     (u128)rows * insns_outside);
+}
+
+static uint64_t hbm_cycles(const struct loom_core_config *cfg, uint64_t bytes)
+{
+	return mul_div_up(bytes, cfg->clock_khz,
+			  (uint64_t)cfg->hbm_channels * cfg->hbm_channel_mbps *
+			  LOOM_T_HBM_PERMILLE);
+}
+
+static uint64_t pcie_cycles(const struct loom_core_config *cfg, uint64_t bytes)
+{
+	return mul_div_up(bytes, cfg->clock_khz,
+			  (uint64_t)cfg->pcie_mbps * LOOM_T_PCIE_PERMILLE);
+}
+
+static uint64_t add_sat(uint64_t a, uint64_t b)
+{
+	return a + b < a ? UINT64_MAX : a + b;
+}
+
+/* Cycles of one command, apart from what it has to wait for. */
+struct parts {
+	uint64_t front;
+	uint64_t compute;
+	uint64_t hbm;
+	uint64_t pcie;
+	enum loom_engine engine;
+};
+
+static void parts_of(const struct loom_core_config *cfg,
+		     const struct loom_step *step, struct parts *p)
+{
+	const struct loom_cost *c = step->cost;
+	uint64_t copy = div_up(c->copy_bytes, LOOM_T_COPY_WIDTH);
+
+	p->front = LOOM_T_COMMAND + hbm_cycles(cfg, step->fetch_hbm) +
+		   pcie_cycles(cfg, step->fetch_pcie);
+	p->engine = LOOM_ENGINE_COPY;
+	p->compute = clamp(copy);
+	if (c->vector_cycles > p->compute) {
+		p->engine = LOOM_ENGINE_VECTOR;
+		p->compute = clamp(c->vector_cycles);
+	}
+	if (c->array_cycles > p->compute) {
+		p->engine = LOOM_ENGINE_ARRAY;
+		p->compute = clamp(c->array_cycles);
+	}
+	p->hbm = hbm_cycles(cfg, add_sat(c->hbm_rd, c->hbm_wr));
+	p->pcie = pcie_cycles(cfg, loom_max(c->pcie_rd, c->pcie_wr));
+}
+
+/* When a memory that is free at @*free has served @cycles from @start on. */
+static uint64_t serve(uint64_t *free, uint64_t start, uint64_t cycles)
+{
+	if (!cycles)
+		return start;
+	*free = loom_max(*free, start) + cycles;
+	return *free;
+}
+
+/* Take up to @cycles of @*left and charge them to @row. */
+static void take(struct loom_charge *charge, unsigned int row, uint64_t cycles,
+		 uint64_t *left)
+{
+	cycles = loom_min(cycles, *left);
+	charge->row[row] += cycles;
+	*left -= cycles;
+}
+
+void loom_time_job(const struct loom_core_config *cfg, struct loom_window *w,
+		   struct loom_charge *charge)
+{
+	uint64_t cycles = mul_div_up(LOOM_T_JOB_NS, cfg->clock_khz, 1000000);
+
+	*w = (struct loom_window) { .front = cycles, .end = cycles };
+	*charge = (struct loom_charge) { { 0 } };
+	charge->row[LOOM_PERF_CYC_TOTAL] = cycles;
+	charge->row[LOOM_PERF_CYC_FRONT] = cycles;
+}
+
+void loom_time_step(const struct loom_core_config *cfg, struct loom_window *w,
+		    const struct loom_step *step, struct loom_charge *charge)
+{
+	uint64_t start, computed, hbm, pcie, end, left;
+	struct parts p;
+
+	parts_of(cfg, step, &p);
+	start = step->relaxed ? loom_max(w->front, w->barrier) : w->end;
+	start += p.front;
+	w->front = start;
+	if (p.compute)
+		start = loom_max(start, w->engine[p.engine]);
+	computed = start + p.compute;
+	hbm = serve(&w->hbm, start, p.hbm);
+	pcie = serve(&w->pcie, start, p.pcie);
+	end = loom_max(computed, loom_max(hbm, pcie));
+	if (p.compute)
+		w->engine[p.engine] = end;
+
+	*charge = (struct loom_charge) { { 0 } };
+	left = end > w->end ? end - w->end : 0;
+	charge->row[LOOM_PERF_CYC_TOTAL] = left;
+	take(charge, hbm >= pcie ? LOOM_PERF_CYC_HBM : LOOM_PERF_CYC_PCIE,
+	     end - computed, &left);
+	take(charge, LOOM_PERF_CYC_ARRAY + p.engine, p.compute, &left);
+	take(charge, LOOM_PERF_CYC_FRONT, left, &left);
+	w->end = loom_max(w->end, end);
+	if (step->barrier)
+		w->barrier = w->end;
+}
