@@ -15,12 +15,10 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 suite=trixie
 tested=10.0.13
 binary=qemu-system-x86_64-loom
+packages=$top/tools/env/packages.sh
 suite_apt=$top/tools/env/suite-apt.sh
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/loom/qemu
 python=${PYTHON:-/usr/bin/python3}
-
-# shellcheck source=tools/env/packages.sh
-. "$top/tools/env/packages.sh"
 
 usage() {
 	cat <<USAGE
@@ -81,7 +79,7 @@ run() {
 device_files() {
 	(cd "$top/qemu-device/qemu" && find . -type f ! -name '.*') |
 		sed "s|^\./\(.*\)|\1\t$top/qemu-device/qemu/\1|"
-	(cd "$top/qemu-device/core" && find . -type f -name '*.[ch]') |
+	(cd "$top/qemu-device/core" && find . -type f -name '*.[ch]' -o -name '*.inc') |
 		sed "s|^\./\(.*\)|core/\1\t$top/qemu-device/core/\1|"
 	(cd "$top/uapi" && find loom -type f -name '*.h') |
 		sed "s|^\(.*\)|uapi/\1\t$top/uapi/\1|"
@@ -168,28 +166,11 @@ name_things() {
 #
 
 install_packages() {
-	local missing=() p
-	for p in "${LOOM_PKGS_BUILD_QEMU[@]}"; do
-		dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null |
-			grep -qx installed || missing+=("$p")
-	done
-	[ ${#missing[@]} -gt 0 ] || return 0
-
-	local sudo=()
-	if [ "$(id -u)" != 0 ]; then
-		sudo=(sudo)
-		if [ ! -t 0 ]; then
-			sudo=(sudo -n)
-		fi
-		"${sudo[@]}" true 2>/dev/null ||
-			die "packages are missing: sudo apt-get install ${missing[*]}"
-	fi
-	say "installing packages: ${missing[*]}"
-	local install=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive
-		apt-get install -y --no-install-recommends "${missing[@]}")
-	if ! "${install[@]}" >>"$log" 2>&1; then
-		run "apt-get update" "${sudo[@]}" apt-get update
-		run "apt-get install ${missing[*]}" "${install[@]}"
+	local missing
+	missing=$("$packages" missing build-qemu)
+	if [ -n "$missing" ]; then
+		say "installing packages: ${missing//$'\n'/ }"
+		run "installing packages" "$packages" install build-qemu
 	fi
 }
 
@@ -388,12 +369,12 @@ build_all() {
 	: >"$log"
 	install_packages
 	choose_version
+	get_firmware
 	if [ -x "$bin" ]; then
 		return
 	fi
 	get_source
 	get_meson
-	get_firmware
 	install_device
 	configure
 	compile
@@ -437,7 +418,7 @@ main() {
 		echo "$firmware"
 		;;
 	build)
-		if [ ! -x "$bin" ] || $update; then
+		if [ ! -x "$bin" ] || [ ! -d "$firmware" ] || $update; then
 			build_all
 		fi
 		touch -c "$(dirname "$bin")"

@@ -15,6 +15,8 @@
 #include <accel/accel_cmd.h>
 #include <loom/loom_regs.h>
 
+#include "loom_core.h"
+
 #include "range.h"
 #include "transport.h"
 

@@ -2,7 +2,7 @@
 /*
  * How an operation is put together:
  *
- *	op_begin(&op, "add", dst->dim);		the index space
+ *	op_begin(&op, "add", dst);		the index space
  *	op_write(&op, "dst", dst);		operands in the program's order
  *	op_read(&op, "a", a);
  *	return op_emit(&op, cb, &program, params);
@@ -38,7 +38,8 @@ struct op {
 	struct loom_vec_operand operand[LOOM_VEC_MAX_OPERANDS];
 };
 
-void op_begin(struct op *op, const char *name, const uint32_t dim[4]);
+/* op_begin() - the extents of @shape are the index space */
+void op_begin(struct op *op, const char *name, const struct accel_tensor *shape);
 
 /* op_write() - exactly the index space, no broadcast */
 void op_write(struct op *op, const char *what, const struct accel_tensor *t);

@@ -5,11 +5,14 @@
 
 #include "ops_internal.h"
 
-void op_begin(struct op *op, const char *name, const uint32_t dim[4])
+void op_begin(struct op *op, const char *name, const struct accel_tensor *shape)
 {
 	memset(op, 0, sizeof(*op));
 	op->name = name;
-	memcpy(op->dim, dim, sizeof(op->dim));
+	if (shape)
+		memcpy(op->dim, shape->dim, sizeof(op->dim));
+	else
+		op->rc = op_fail(name, "a tensor is NULL");
 }
 
 static void op_add(struct op *op, const struct accel_tensor *t,
@@ -19,7 +22,6 @@ static void op_add(struct op *op, const struct accel_tensor *t,
 
 	operand->addr = t->va;
 	operand->type = (uint8_t)t->type;
-	operand->limit = t->dim[0];
 	memcpy(operand->stride, stride, sizeof(operand->stride));
 	memcpy(operand->wrap, wrap, sizeof(operand->wrap));
 }

@@ -169,6 +169,8 @@ int loom_mmu_init(struct loom_mmu *mmu);
 void loom_mmu_fini(struct loom_mmu *mmu);
 /* Forget all translations of a context; waits for those in use.  Locked. */
 void loom_mmu_invalidate(struct loom_core *core, unsigned int ctx);
+/* The queue changed its context: forget everything at the next access. */
+void loom_mmu_switch(struct loom_exec *ex);
 /* The command is over: its pointers are void. */
 void loom_mmu_unpin(struct loom_mmu *mmu);
 /* Memory kind of the page at va, or -1.  Worker. */
@@ -188,7 +190,7 @@ enum loom_progress {
 	LOOM_STEP_FAILED,
 };
 
-/** struct loom_exec - a job being executed; all worker but for @abort, @mmu */
+/** struct loom_exec - a job being executed; worker unless said otherwise */
 struct loom_exec {
 	/** @core: the card, constant */
 	struct loom_core *core;
@@ -198,6 +200,8 @@ struct loom_exec {
 	struct loom_context *ctx;
 	/** @abort: enum loom_abort; written under the lock, read without */
 	atomic_uint abort;
+	/** @ended: commands that ended, well or not; written under the lock */
+	uint64_t ended;
 	/** @fault: of the running command */
 	struct loom_fault fault;
 	/** @cost: of the running command */
@@ -212,6 +216,8 @@ struct loom_exec {
 	uint32_t index;
 	/** @opcode: of the running command, 0 before it is known */
 	uint32_t opcode;
+	/** @fetch_kind: memory it came from, or -1 */
+	int fetch_kind;
 	/** @start: modelled cycle of the job's start */
 	uint64_t start;
 	/** @window: modelled time within the job */
@@ -272,6 +278,8 @@ void loom_queue_doorbell(struct loom_core *core, struct loom_queue *q,
 void loom_queue_enable(struct loom_core *core, struct loom_queue *q);
 void loom_queue_reset(struct loom_core *core, struct loom_queue *q);
 void loom_queue_reset_all(struct loom_core *core);
+/* Registers back to zero; DISABLED. */
+void loom_queue_forget(struct loom_queue *q);
 uint32_t loom_queue_state(const struct loom_queue *q);
 /* Something about @q changed: may it run now? */
 void loom_queue_update(struct loom_core *core, struct loom_queue *q);
@@ -298,6 +306,9 @@ struct loom_event_ring {
 	unsigned int num_pending;
 };
 
+/* A record that starts with its seq, which is written last.  Not locked. */
+int loom_record_write(struct loom_core *core, uint64_t addr,
+		      const void *record, size_t len);
 void loom_event_ring_setup(struct loom_core *core);
 /* Queue an event (locked), then write what is queued (not locked). */
 void loom_event_post(struct loom_core *core, const struct loom_event *event);
@@ -363,9 +374,14 @@ void loom_lock(struct loom_core *core);
 /* Also tells the owner of interrupts raised meanwhile. */
 void loom_unlock(struct loom_core *core);
 /* Release the lock until a worker ended a command or left a queue. */
-void loom_wait_quiet(struct loom_core *core);
-/* The same for a caller that wants to run before the next look.  Locked. */
-void loom_wait_yield(struct loom_core *core);
+void loom_quiet_wait(struct loom_core *core);
+/* Release the lock for a moment. */
+void loom_quiet_yield(struct loom_core *core);
+/* A command ended or a worker left its queue.  Locked. */
+void loom_quiet_wake(struct loom_core *core);
+
+/* LOOM_CTRL_RESET and loom_core_reset().  Locked; waits. */
+void loom_device_reset(struct loom_core *core);
 
 int loom_dma_read(struct loom_core *core, uint64_t addr, void *buf, size_t len);
 int loom_dma_write(struct loom_core *core, uint64_t addr, const void *buf,

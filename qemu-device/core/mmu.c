@@ -22,7 +22,6 @@
  * nobody waits longer than an engine takes to notice an abort, and after the
  * invalidation memory that was unmapped is not touched.
  */
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,6 +230,11 @@ static uint32_t run_lookup(struct loom_exec *ex, uint64_t va, uint64_t len,
 	return LOOM_ERR_NONE;
 }
 
+void loom_mmu_switch(struct loom_exec *ex)
+{
+	ex->mmu.epoch = atomic_load(&ex->ctx->epoch) - 1;
+}
+
 static void slots_empty(struct loom_mmu *mmu)
 {
 	unsigned int i;
@@ -396,6 +400,9 @@ void *loom_mem_map(struct loom_exec *ex, uint64_t va, uint64_t len,
 
 	if (!len || !loom_range_ok(va, len, VA_LIMIT))
 		return NULL;
+	/* Walks no further than there is memory to point to. */
+	if (len > ex->core->cfg.hbm_size && len > ex->core->cfg.sram_size)
+		return NULL;
 	access_begin(ex);
 	if (!run_lookup(ex, va, len, access, &run) && run.len == len)
 		host = run_host(ex->core, &run);
@@ -500,28 +507,21 @@ static bool revoke(struct loom_core *core, struct loom_exec *ex)
 	return !holds;
 }
 
-static unsigned int pins_held(struct loom_mmu *mmu)
-{
-	unsigned int held;
-
-	pthread_mutex_lock(&mmu->pin_lock);
-	held = mmu->num_pins;
-	pthread_mutex_unlock(&mmu->pin_lock);
-	return held;
-}
-
 /* Wait until the worker in @q uses no translation of before the new epoch. */
 static void settle(struct loom_core *core, struct loom_queue *q)
 {
-	struct loom_mmu *mmu = &q->exec.mmu;
-	unsigned int access = atomic_load(&mmu->access);
+	struct loom_exec *ex = &q->exec;
+	unsigned int access = atomic_load(&ex->mmu.access);
+	uint64_t ended;
 
-	while (q->busy && (access & 1) && atomic_load(&mmu->access) == access)
-		loom_wait_yield(core);
-	if (!q->busy || !revoke(core, &q->exec))
+	while (q->busy && (access & 1) &&
+	       atomic_load(&ex->mmu.access) == access)
+		loom_quiet_yield(core);
+	if (!q->busy || !revoke(core, ex))
 		return;
-	while (q->busy && pins_held(mmu))
-		loom_wait_quiet(core);
+	ended = ex->ended;
+	while (q->busy && ex->ended == ended)
+		loom_quiet_wait(core);
 }
 
 void loom_mmu_invalidate(struct loom_core *core, unsigned int ctx)

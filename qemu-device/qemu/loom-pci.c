@@ -148,6 +148,7 @@ static int loom_dma(LoomState *s, hwaddr addr, void *buf, hwaddr len,
     }
 
     RCU_READ_LOCK_GUARD();
+    /* Transfers are ordered among themselves, as in dma_memory_rw(). */
     smp_mb();
     for (; len; addr += done, buf += done, len -= done) {
         done = loom_dma_direct(as, addr, buf, len, is_write);
@@ -159,7 +160,6 @@ static int loom_dma(LoomState *s, hwaddr addr, void *buf, hwaddr len,
             return -1;
         }
     }
-    smp_mb();
     return 0;
 }
 
@@ -528,6 +528,7 @@ static bool loom_init_regs(LoomState *s, Error **errp)
                   &s->regs_bar, LOOM_BAR_REGS, LOOM_MSIX_TABLE_OFFSET,
                   &s->regs_bar, LOOM_BAR_REGS, LOOM_MSIX_PBA_OFFSET,
                   LOOM_CAP_MSIX, errp) < 0) {
+        memory_region_del_subregion(&s->regs_bar, &s->regs);
         return false;
     }
     for (uint32_t i = 0; i < s->cfg.num_vectors; i++) {
@@ -540,6 +541,7 @@ static void loom_exit_regs(LoomState *s)
 {
     msix_unuse_all_vectors(PCI_DEVICE(s));
     msix_uninit(PCI_DEVICE(s), &s->regs_bar, &s->regs_bar);
+    memory_region_del_subregion(&s->regs_bar, &s->regs);
 }
 
 static bool loom_init_core(LoomState *s, Error **errp)

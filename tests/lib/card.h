@@ -88,6 +88,9 @@ struct t_card {
 			bool is_write);
 	/** @hook_data: for the hook */
 	void *hook_data;
+	/** @cmds, @cmds_size: where t_run_cmds() puts command buffers */
+	uint64_t cmds;
+	uint64_t cmds_size;
 	/** @workers: threads of t_workers_start() */
 	pthread_t workers[T_MAX_WORKERS];
 	/** @num_workers: how many */
@@ -184,7 +187,13 @@ struct loom_completion t_run_cmds(struct t_card *card, const void *buf,
 void t_workers_start(struct t_card *card, unsigned int count);
 void t_workers_stop(struct t_card *card);
 
-/* A valid command header. */
+/* A valid command header, and whole commands. */
 struct loom_cmd t_cmd(uint8_t opcode, size_t bytes);
+struct loom_cmd_nop t_nop(void);
+struct loom_cmd_event t_event(uint32_t op, uint32_t event, uint32_t value);
+struct loom_cmd_timestamp t_timestamp(uint64_t va);
+struct loom_cmd_copy t_copy_bytes(uint64_t dst, uint64_t src, uint32_t bytes);
+/* A fill of one page at @dst that goes on for hours, until aborted. */
+struct loom_cmd_copy t_fill_for_ever(uint64_t dst);
 
 #endif

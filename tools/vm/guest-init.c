@@ -12,7 +12,7 @@
  *	      <-- STEP, STEP ...       progress, for --verbose
  *	      <-- STARTED              the command runs
  *	STDIN, WINSIZE -->  <-- STDOUT, STDERR
- *	      <-- EXIT                 the command ended, its files are written
+ *	      <-- EXIT                 the command ended
  *
  * or FAILED instead of STARTED, with one line for the user.  After EXIT or
  * FAILED the host ends the VM; nothing here powers it off.
@@ -23,6 +23,7 @@
  * Static and without any other program: each process that TCG does not have to
  * start is 10 ms saved.
  */
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,7 @@
 #include <unistd.h>
 
 #define FRAME_HEAD	5
-#define FRAME_MAX	(1 << 20)	/* of a SETUP; data frames are smaller */
+#define FRAME_MAX	(4 << 20)	/* of a SETUP; data frames are smaller */
 #define DATA_MAX	(32 << 10)	/* what virtio_console sends at once */
 #define NODE_TIMEOUT_MS	10000
 
@@ -67,6 +68,13 @@ enum frame_type {
 	FRAME_EXIT = 'X',
 };
 
+/* What the command has for stdin, stdout and stderr. */
+enum terminal {
+	TERMINAL_NONE,		/* three pipes */
+	TERMINAL_OUTPUT,	/* a pipe, and a terminal to write to */
+	TERMINAL_FULL,
+};
+
 /* What SETUP says, a sequence of "key=value" strings each ended by a NUL. */
 struct setup {
 	char *modules;		/* directory that becomes /lib/modules */
@@ -75,7 +83,7 @@ struct setup {
 	char *driver_options;
 	char *done_mark;	/* last line for the kernel log */
 	int nodes;		/* of /dev/accel/accel* to wait for */
-	bool tty;
+	enum terminal terminal;
 	struct winsize size;
 	char **share;		/* directories shared read-write, "TAG PATH" */
 	char **env;
@@ -89,6 +97,14 @@ struct stream {
 };
 
 static int port = -1;
+
+/* The host ends the VM. */
+__attribute__((noreturn))
+static void wait_for_end(void)
+{
+	for (;;)
+		pause();
+}
 
 /*
  * The port
@@ -104,7 +120,7 @@ static void write_all(int fd, const void *data, size_t size)
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
-			return;		/* the host is gone and takes us along */
+			wait_for_end();
 		}
 		p += n;
 		size -= n;
@@ -130,8 +146,10 @@ static void read_all(int fd, void *data, size_t size)
 	while (size > 0) {
 		ssize_t n = read(fd, p, size);
 
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n <= 0)
-			pause();	/* as in write_all() */
+			wait_for_end();
 		p += n;
 		size -= n;
 	}
@@ -145,7 +163,7 @@ static enum frame_type receive_frame(char **data, uint32_t *size)
 	read_all(port, head, sizeof(head));
 	memcpy(size, head + 1, sizeof(*size));
 	if (*size > FRAME_MAX)
-		pause();
+		wait_for_end();
 	*data = calloc(1, *size + 1);
 	read_all(port, *data, *size);
 	return head[0];
@@ -175,10 +193,15 @@ static void fail(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
+	/* Without the port there is the kernel's log, and a panic to end. */
+	if (port < 0) {
+		vdprintf(2, format, args);
+		dprintf(2, "\n");
+		_exit(1);
+	}
 	report(FRAME_FAILED, format, args);
 	va_end(args);
-	for (;;)
-		pause();
+	wait_for_end();
 }
 
 /* The node of the port that loom-vm named "loom.vm". */
@@ -214,10 +237,8 @@ static void open_port(void)
 	while (!find_port(path, sizeof(path)))
 		usleep(10000);
 	port = open(path, O_RDWR | O_CLOEXEC);
-	if (port < 0) {
-		perror(path);
-		_exit(1);
-	}
+	if (port < 0)
+		fail("cannot open %s: %s", path, strerror(errno));
 }
 
 static void append(char ***list, char *value)
@@ -229,6 +250,11 @@ static void append(char ***list, char *value)
 	*list = realloc(*list, (n + 2) * sizeof(char *));
 	(*list)[n] = value;
 	(*list)[n + 1] = NULL;
+}
+
+static void parse_size(const char *text, struct winsize *size)
+{
+	sscanf(text, "%hu %hu", &size->ws_row, &size->ws_col);
 }
 
 static void receive_setup(struct setup *setup)
@@ -259,9 +285,11 @@ static void receive_setup(struct setup *setup)
 			setup->done_mark = value;
 		else if (!strcmp(entry, "nodes"))
 			setup->nodes = atoi(value);
-		else if (!strcmp(entry, "tty"))
-			setup->tty = sscanf(value, "%hu %hu", &setup->size.ws_row,
-					    &setup->size.ws_col) == 2;
+		else if (!strcmp(entry, "terminal"))
+			setup->terminal = !strcmp(value, "full") ? TERMINAL_FULL :
+				!strcmp(value, "output") ? TERMINAL_OUTPUT : TERMINAL_NONE;
+		else if (!strcmp(entry, "size"))
+			parse_size(value, &setup->size);
 		else if (!strcmp(entry, "share"))
 			append(&setup->share, value);
 		else if (!strcmp(entry, "env"))
@@ -393,18 +421,6 @@ static void mount_shares(char **share)
 	}
 }
 
-static void sync_shares(char **share)
-{
-	for (; *share; share++) {
-		int fd = open(*share + strlen(*share) + 1, O_RDONLY | O_CLOEXEC);
-
-		if (fd >= 0) {
-			syncfs(fd);
-			close(fd);
-		}
-	}
-}
-
 /*
  * Modules and the driver
  */
@@ -426,13 +442,13 @@ static bool load_module(const char *path, const char *options)
 /* The initramfs lists its modules in the order to load them in. */
 static void load_packed_modules(void)
 {
-	char line[PATH_MAX];
+	char line[NAME_MAX + 2];
 	FILE *list = fopen("/modules/order", "r");
 
 	if (!list)
 		return;
 	while (fgets(line, sizeof(line), list)) {
-		char path[PATH_MAX + 16];
+		char path[sizeof("/modules/") + sizeof(line)];
 
 		line[strcspn(line, "\n")] = '\0';
 		snprintf(path, sizeof(path), "/modules/%s", line);
@@ -531,12 +547,13 @@ static void load_driver(const struct setup *setup)
 		step("/dev/accel/accel0%s is there", setup->nodes > 1 ? " ..." : "");
 }
 
+/* Not by dprintf(), which seeks, which /dev/kmsg refuses. */
 static void log_line(const char *text)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
 	if (fd >= 0) {
-		dprintf(fd, "%s\n", text);
+		write_all(fd, text, strlen(text));
 		close(fd);
 	}
 }
@@ -559,12 +576,11 @@ static void log_blocked_tasks(void)
 
 struct command {
 	pid_t pid;
+	enum terminal terminal;
 	int stdin_fd;		/* -1 once closed */
 	char *pending;		/* input that the command has not taken yet */
 	uint32_t pending_size, pending_done;
-	bool pending_eof;
 	struct stream output[2];
-	bool tty;
 };
 
 __attribute__((noreturn))
@@ -585,53 +601,79 @@ static void run_command(const struct setup *setup)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static void start_on_pty(struct command *command, const struct setup *setup)
-{
-	int master;
-
-	command->pid = forkpty(&master, NULL, NULL, &setup->size);
-	if (command->pid < 0)
-		fail("cannot start the command: %s", strerror(errno));
-	if (command->pid == 0)
-		run_command(setup);
-	fcntl(master, F_SETFD, FD_CLOEXEC);
-	command->stdin_fd = master;
-	command->output[0] = (struct stream){ master, FRAME_STDOUT };
-	command->output[1] = (struct stream){ -1, FRAME_STDERR };
-}
-
 /*
+ * The descriptors for the command in theirs[], their other ends in ours[].
+ *
  * Pipes, although the command could have the port itself: a second open of a
  * port fails, and programs do open /dev/stderr.
  */
-static void start_on_pipes(struct command *command, const struct setup *setup)
+static void open_descriptors(const struct setup *setup, int theirs[3], int ours[3])
 {
-	int in[2], out[2], err[2];
+	int pipes[3][2], master, slave, i;
+	struct termios mode;
 
-	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
-		fail("cannot start the command: %s", strerror(errno));
+	for (i = 0; i < 3; i++) {
+		if (pipe2(pipes[i], O_CLOEXEC))
+			fail("cannot create a pipe: %s", strerror(errno));
+		theirs[i] = pipes[i][i > 0];
+		ours[i] = pipes[i][i == 0];
+	}
+	if (setup->terminal == TERMINAL_NONE)
+		return;
+
+	if (openpty(&master, &slave, NULL, NULL, &setup->size))
+		fail("cannot create a terminal: %s", strerror(errno));
+	fcntl(master, F_SETFD, FD_CLOEXEC);
+	theirs[1] = theirs[2] = slave;
+	ours[1] = master;
+	ours[2] = -1;
+	if (setup->terminal == TERMINAL_FULL) {
+		theirs[0] = slave;
+		ours[0] = master;
+	} else {
+		/* The user's own terminal turns LF into CR LF. */
+		tcgetattr(slave, &mode);
+		mode.c_oflag &= ~OPOST;
+		tcsetattr(slave, TCSANOW, &mode);
+	}
+}
+
+static void set_nonblocking(int fd)
+{
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+static void start_command(struct command *command, const struct setup *setup)
+{
+	int theirs[3], ours[3], i;
+
+	open_descriptors(setup, theirs, ours);
+	command->terminal = setup->terminal;
 	command->pid = fork();
 	if (command->pid < 0)
 		fail("cannot start the command: %s", strerror(errno));
 	if (command->pid == 0) {
 		setsid();
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		dup2(err[1], 2);
+		if (setup->terminal == TERMINAL_FULL)
+			ioctl(theirs[0], TIOCSCTTY, 0);
+		for (i = 0; i < 3; i++)
+			dup2(theirs[i], i);
 		run_command(setup);
 	}
-	close(in[0]);
-	close(out[1]);
-	close(err[1]);
-	command->stdin_fd = in[1];
-	command->output[0] = (struct stream){ out[0], FRAME_STDOUT };
-	command->output[1] = (struct stream){ err[0], FRAME_STDERR };
+	for (i = 0; i < 3; i++) {
+		close(theirs[i]);	/* the terminal again and again: harmless */
+		set_nonblocking(ours[i]);
+	}
+	command->stdin_fd = ours[0];
+	command->output[0] = (struct stream){ ours[1], FRAME_STDOUT };
+	command->output[1] = (struct stream){ ours[2], FRAME_STDERR };
 }
 
 static void close_stdin(struct command *command)
 {
-	/* The terminal's end of input is a character that the user types. */
-	if (command->stdin_fd >= 0 && !command->tty)
+	/* The end of a terminal's input is a character that the user types. */
+	if (command->stdin_fd >= 0 && command->terminal != TERMINAL_FULL)
 		close(command->stdin_fd);
 	command->stdin_fd = -1;
 }
@@ -674,7 +716,8 @@ static void handle_frame(struct command *command)
 		close_stdin(command);
 		break;
 	case FRAME_WINSIZE:
-		if (command->tty && sscanf(data, "%hu %hu", &size.ws_row, &size.ws_col) == 2)
+		parse_size(data, &size);
+		if (command->terminal != TERMINAL_NONE)
 			ioctl(command->output[0].fd, TIOCSWINSZ, &size);
 		break;
 	case FRAME_BLOCKED:
@@ -770,26 +813,14 @@ static int child_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void set_nonblocking(int fd)
-{
-	if (fd >= 0)
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
-
 static uint8_t execute(const struct setup *setup)
 {
-	struct command command = { .tty = setup->tty };
+	struct command command = { 0 };
 	int signals = child_signals();
 	int status;
 
-	if (setup->tty)
-		start_on_pty(&command, setup);
-	else
-		start_on_pipes(&command, setup);
+	start_command(&command, setup);
 	send_frame(FRAME_STARTED, "", 0);
-	set_nonblocking(command.stdin_fd);
-	set_nonblocking(command.output[0].fd);
-	set_nonblocking(command.output[1].fd);
 	status = pump(&command, signals);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -800,10 +831,10 @@ int main(void)
 	uint8_t status;
 
 	mount_kernel_file_systems();
+	load_packed_modules();
 	open_port();
 	send_frame(FRAME_HELLO, "", 0);
 	receive_setup(&setup);
-	load_packed_modules();
 	enter_host_root();
 	step("root mounted");
 	complete_root();
@@ -814,10 +845,8 @@ int main(void)
 	load_driver(&setup);
 
 	status = execute(&setup);
-	sync_shares(setup.share);
 	/* The host reads the kernel's log up to this line. */
 	log_line(setup.done_mark);
 	send_frame(FRAME_EXIT, &status, sizeof(status));
-	for (;;)
-		pause();
+	wait_for_end();
 }

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The card: what its parts share.
+ */
+#ifndef LOOM_DEVICE_H
+#define LOOM_DEVICE_H
+
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/io.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <drm/drm_device.h>
+#include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_resource.h>
+
+#include <loom/loom_regs.h>
+
+#include "loom_hbm.h"
+#include "loom_slots.h"
+
+struct loom_ctx;
+struct loom_events;
+struct loom_irq;
+struct loom_ring;
+
+/* Device virtual addresses that user space may map; 0 stays a trap. */
+#define LOOM_VA_START		((u64)LOOM_HUGE_SIZE)
+#define LOOM_VA_END		(1ull << LOOM_VA_BITS)
+
+/**
+ * struct loom_hw - the identification block, read once
+ */
+struct loom_hw {
+	/** @version: LOOM_REG_HW_VERSION */
+	u32 version;
+	/** @isa_version: LOOM_REG_ISA_VERSION */
+	u32 isa_version;
+	/** @features: LOOM_FEATURE_* */
+	u32 features;
+	/** @num_queues: hardware queues */
+	u32 num_queues;
+	/** @num_contexts: hardware contexts, 0 is the kernel's */
+	u32 num_contexts;
+	/** @num_vectors: MSI-X vectors the card has */
+	u32 num_vectors;
+	/** @num_arrays: systolic arrays */
+	u32 num_arrays;
+	/** @array_rows: cells along K */
+	u32 array_rows;
+	/** @array_cols: cells along N */
+	u32 array_cols;
+	/** @clock_khz: device clock */
+	u32 clock_khz;
+	/** @vector_lanes: 32-bit lanes per cycle */
+	u32 vector_lanes;
+	/** @hbm_mbps: peak of HBM */
+	u32 hbm_mbps;
+	/** @pcie_mbps: peak of the link, per direction */
+	u32 pcie_mbps;
+	/** @hbm_channels: HBM channels */
+	u32 hbm_channels;
+	/** @hbm_size: bytes, also those beyond the BAR */
+	u64 hbm_size;
+	/** @sram_size: bytes */
+	u64 sram_size;
+	/** @serial: serial number */
+	u64 serial;
+};
+
+/**
+ * struct loom_device - one card
+ *
+ * What belongs to the hardware (mappings, interrupts, rings) is devm-managed
+ * and goes when the driver is unbound; code that touches it is inside
+ * drm_dev_enter().  The rest is drmm-managed and stays until the last file is
+ * closed.
+ */
+struct loom_device {
+	/** @drm: base class */
+	struct drm_device drm;
+	/** @regs: LOOM_BAR_REGS; only inside drm_dev_enter() */
+	void __iomem *regs;
+	/** @doorbells: LOOM_BAR_DOORBELL; only inside drm_dev_enter() */
+	void __iomem *doorbells;
+	/** @hw: constants of the card */
+	struct loom_hw hw;
+
+	/** @ttm: memory of buffer objects, see loom_ttm.c */
+	struct ttm_device ttm;
+	/** @hbm: manager of HBM */
+	struct loom_hbm hbm;
+	/** @sysmem: accounts for system memory, see loom_sysmem.c */
+	struct ttm_resource_manager sysmem;
+
+	/** @sched_wq: runs the schedulers' work; unordered */
+	struct workqueue_struct *sched_wq;
+	/** @reset_wq: ordered; recovery of rings and the watchdog */
+	struct workqueue_struct *reset_wq;
+	/** @rings: hardware queues, hw.num_queues of them */
+	struct loom_ring **rings;
+	/** @ring_slots: which of @rings are taken */
+	struct loom_slots ring_slots;
+	/** @ctxs: hardware contexts, hw.num_contexts of them; [0] is NULL */
+	struct loom_ctx **ctxs;
+	/** @ctx_slots: which of @ctxs are taken */
+	struct loom_slots ctx_slots;
+	/** @irq: MSI-X vectors */
+	struct loom_irq *irq;
+	/** @events: event ring */
+	struct loom_events *events;
+	/** @watchdog: looks after rings with jobs; on @reset_wq */
+	struct delayed_work watchdog;
+
+	/** @num_jobs: scheduler jobs that exist; unbinding waits for 0 */
+	atomic_t num_jobs;
+	/** @jobs_gone: woken when @num_jobs falls to 0 */
+	wait_queue_head_t jobs_gone;
+
+	/** @perf_lock: from the snapshot of the counters to the last read */
+	struct mutex perf_lock;
+	/** @wedged: the card does not answer; set once, never cleared */
+	atomic_t wedged;
+};
+
+static inline struct loom_device *to_loom_device(struct drm_device *drm)
+{
+	return container_of(drm, struct loom_device, drm);
+}
+
+static inline u32 loom_read32(struct loom_device *ldev, u32 reg)
+{
+	return readl(ldev->regs + reg);
+}
+
+static inline void loom_write32(struct loom_device *ldev, u32 reg, u32 value)
+{
+	writel(value, ldev->regs + reg);
+}
+
+static inline u64 loom_read64(struct loom_device *ldev, u32 reg)
+{
+	return readq(ldev->regs + reg);
+}
+
+static inline void loom_write64(struct loom_device *ldev, u32 reg, u64 value)
+{
+	writeq(value, ldev->regs + reg);
+}
+
+static inline bool loom_device_is_wedged(struct loom_device *ldev)
+{
+	return atomic_read(&ldev->wedged);
+}
+
+int loom_device_init(struct loom_device *ldev, struct pci_dev *pdev);
+void loom_device_unplug(struct loom_device *ldev);
+void loom_device_wedge(struct loom_device *ldev, const char *why);
+
+void loom_device_job_get(struct loom_device *ldev);
+void loom_device_job_put(struct loom_device *ldev);
+
+#endif

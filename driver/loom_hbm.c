@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * DOC: HBM
+ *
+ * A buddy allocator behind TTM's resource manager interface.  A buffer object
+ * is a list of blocks, the largest first, so that most of it can be mapped by
+ * 2 MiB page table entries.
+ *
+ * Only the part of HBM that the BAR shows is used: then every object can be
+ * mapped and cleared by the CPU.  The card's BAR covers all of HBM unless it
+ * was configured otherwise.
+ *
+ * Locking: loom_hbm.lock protects the allocator; it is a leaf.
+ */
+#include <linux/pci.h>
+
+#include <drm/drm_managed.h>
+
+#include "loom_device.h"
+#include "loom_hbm.h"
+
+static struct loom_hbm *to_loom_hbm(struct ttm_resource_manager *man)
+{
+	return container_of(man, struct loom_hbm, manager);
+}
+
+static int loom_hbm_alloc_blocks(struct loom_hbm *hbm,
+				 struct ttm_buffer_object *tbo,
+				 const struct ttm_place *place,
+				 struct loom_hbm_resource *hres)
+{
+	u64 start = (u64)place->fpfn << PAGE_SHIFT;
+	u64 end = (u64)place->lpfn << PAGE_SHIFT;
+	u64 align = (u64)max(tbo->page_alignment, 1u) << PAGE_SHIFT;
+	unsigned long flags = 0;
+	int ret;
+
+	if (place->fpfn || place->lpfn)
+		flags |= GPU_BUDDY_RANGE_ALLOCATION;
+	if (place->flags & TTM_PL_FLAG_TOPDOWN)
+		flags |= GPU_BUDDY_TOPDOWN_ALLOCATION;
+	if (!end)
+		end = hbm->mm.size;
+	mutex_lock(&hbm->lock);
+	ret = gpu_buddy_alloc_blocks(&hbm->mm, start, end, hres->base.size,
+				     align, &hres->blocks, flags);
+	mutex_unlock(&hbm->lock);
+	return ret;
+}
+
+static int loom_hbm_alloc(struct ttm_resource_manager *man,
+			  struct ttm_buffer_object *tbo,
+			  const struct ttm_place *place,
+			  struct ttm_resource **res)
+{
+	struct loom_hbm_resource *hres;
+	int ret;
+
+	hres = kzalloc(sizeof(*hres), GFP_KERNEL_ACCOUNT);
+	if (!hres)
+		return -ENOMEM;
+	ttm_resource_init(tbo, place, &hres->base);
+	INIT_LIST_HEAD(&hres->blocks);
+	ret = loom_hbm_alloc_blocks(to_loom_hbm(man), tbo, place, hres);
+	if (ret) {
+		ttm_resource_fini(man, &hres->base);
+		kfree(hres);
+		return ret;
+	}
+	*res = &hres->base;
+	return 0;
+}
+
+static void loom_hbm_free(struct ttm_resource_manager *man,
+			  struct ttm_resource *res)
+{
+	struct loom_hbm_resource *hres = to_loom_hbm_resource(res);
+	struct loom_hbm *hbm = to_loom_hbm(man);
+
+	mutex_lock(&hbm->lock);
+	gpu_buddy_free_list(&hbm->mm, &hres->blocks, 0);
+	mutex_unlock(&hbm->lock);
+	ttm_resource_fini(man, res);
+	kfree(hres);
+}
+
+static void loom_hbm_debug(struct ttm_resource_manager *man,
+			   struct drm_printer *p)
+{
+	struct loom_hbm *hbm = to_loom_hbm(man);
+
+	mutex_lock(&hbm->lock);
+	drm_printf(p, "%llu of %llu KiB free\n", hbm->mm.avail >> 10,
+		   hbm->mm.size >> 10);
+	mutex_unlock(&hbm->lock);
+}
+
+/* The whole BAR is usable: any range fits as well as any other. */
+static const struct ttm_resource_manager_func loom_hbm_funcs = {
+	.alloc = loom_hbm_alloc,
+	.free = loom_hbm_free,
+	.debug = loom_hbm_debug,
+};
+
+static void loom_hbm_fini(struct drm_device *drm, void *data)
+{
+	struct loom_device *ldev = to_loom_device(drm);
+	struct loom_hbm *hbm = data;
+
+	ttm_resource_manager_set_used(&hbm->manager, false);
+	if (ttm_resource_manager_evict_all(&ldev->ttm, &hbm->manager))
+		return;
+	gpu_buddy_fini(&hbm->mm);
+	ttm_resource_manager_cleanup(&hbm->manager);
+	ttm_set_driver_manager(&ldev->ttm, LOOM_PL_HBM, NULL);
+	mutex_destroy(&hbm->lock);
+}
+
+static int loom_hbm_map_bar(struct loom_device *ldev, u64 *size)
+{
+	struct pci_dev *pdev = to_pci_dev(ldev->drm.dev);
+	struct loom_hbm *hbm = &ldev->hbm;
+	u64 bar = pci_resource_len(pdev, LOOM_BAR_HBM);
+	int ret;
+
+	*size = ALIGN_DOWN(min(bar, ldev->hw.hbm_size), LOOM_HUGE_SIZE);
+	if (!*size) {
+		drm_err(&ldev->drm, "the HBM BAR has %llu bytes\n", bar);
+		return -ENODEV;
+	}
+	ret = pcim_request_region(pdev, LOOM_BAR_HBM, "loom-hbm");
+	if (ret)
+		return ret;
+	hbm->io_start = pci_resource_start(pdev, LOOM_BAR_HBM);
+	hbm->cpu = devm_ioremap_wc(&pdev->dev, hbm->io_start, *size);
+	return hbm->cpu ? 0 : -ENOMEM;
+}
+
+int loom_hbm_init(struct loom_device *ldev)
+{
+	struct loom_hbm *hbm = &ldev->hbm;
+	u64 size;
+	int ret;
+
+	ret = loom_hbm_map_bar(ldev, &size);
+	if (ret)
+		return ret;
+	ret = gpu_buddy_init(&hbm->mm, size, PAGE_SIZE);
+	if (ret)
+		return ret;
+	mutex_init(&hbm->lock);
+	hbm->manager.func = &loom_hbm_funcs;
+	ttm_resource_manager_init(&hbm->manager, &ldev->ttm, size);
+	ttm_set_driver_manager(&ldev->ttm, LOOM_PL_HBM, &hbm->manager);
+	ttm_resource_manager_set_used(&hbm->manager, true);
+	return drmm_add_action_or_reset(&ldev->drm, loom_hbm_fini, hbm);
+}
+
+u64 loom_hbm_avail(struct loom_hbm *hbm)
+{
+	u64 avail;
+
+	mutex_lock(&hbm->lock);
+	avail = hbm->mm.avail;
+	mutex_unlock(&hbm->lock);
+	return avail;
+}
+
+/**
+ * loom_hbm_offset() - where a byte of a buffer object is
+ * @hbm: HBM
+ * @res: resource of the object
+ * @pos: byte in the object
+ *
+ * Return: its offset in HBM.
+ */
+u64 loom_hbm_offset(struct loom_hbm *hbm, struct ttm_resource *res, u64 pos)
+{
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, &to_loom_hbm_resource(res)->blocks, link) {
+		u64 size = gpu_buddy_block_size(&hbm->mm, block);
+
+		if (pos < size)
+			return gpu_buddy_block_offset(block) + pos;
+		pos -= size;
+	}
+	WARN_ON_ONCE(1);
+	return 0;
+}
+
+/* Fill a resource with zeros.  Only inside drm_dev_enter(). */
+void loom_hbm_clear(struct loom_hbm *hbm, struct ttm_resource *res)
+{
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, &to_loom_hbm_resource(res)->blocks, link) {
+		memset_io(hbm->cpu + gpu_buddy_block_offset(block), 0,
+			  gpu_buddy_block_size(&hbm->mm, block));
+		cond_resched();
+	}
+	/* The next to touch it may be the card. */
+	wmb();
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * DOC: Memory types
+ *
+ * HBM (loom_hbm.c) and system memory (loom_sysmem.c).  For now a buffer object
+ * stays where it was created: nothing is evicted or swapped while it lives, so
+ * page table entries once written stay true.  TTM is asked for leave in
+ * loom_ttm_eviction_valuable(); eviction will start there and in
+ * loom_ttm_move().
+ *
+ * A dying object keeps its memory until the last fence in its dma_resv has
+ * signalled: TTM's delayed destruction.
+ */
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_pool.h>
+#include <drm/ttm/ttm_tt.h>
+
+#include "loom_compat.h"
+#include "loom_device.h"
+#include "loom_sysmem.h"
+#include "loom_ttm.h"
+
+static struct loom_device *ttm_to_loom_device(struct ttm_device *ttm)
+{
+	return container_of(ttm, struct loom_device, ttm);
+}
+
+static struct ttm_tt *loom_ttm_tt_create(struct ttm_buffer_object *tbo,
+					 u32 page_flags)
+{
+	struct ttm_tt *tt;
+
+	tt = kzalloc(sizeof(*tt), GFP_KERNEL_ACCOUNT);
+	if (!tt)
+		return NULL;
+	if (ttm_sg_tt_init(tt, tbo, page_flags, ttm_cached)) {
+		kfree(tt);
+		return NULL;
+	}
+	return tt;
+}
+
+static int loom_ttm_tt_populate(struct ttm_device *ttm, struct ttm_tt *tt,
+				struct ttm_operation_ctx *ctx)
+{
+	return ttm_pool_alloc(&ttm->pool, tt, ctx);
+}
+
+static void loom_ttm_tt_unpopulate(struct ttm_device *ttm, struct ttm_tt *tt)
+{
+	ttm_pool_free(&ttm->pool, tt);
+}
+
+static void loom_ttm_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
+{
+	ttm_tt_fini(tt);
+	kfree(tt);
+}
+
+static bool loom_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
+				       const struct ttm_place *place)
+{
+	/* The dead may be waited for, the living stay. */
+	return tbo->deleted;
+}
+
+static void loom_ttm_evict_flags(struct ttm_buffer_object *tbo,
+				 struct ttm_placement *placement)
+{
+	placement->num_placement = 0;
+}
+
+static int loom_ttm_move(struct ttm_buffer_object *tbo, bool evict,
+			 struct ttm_operation_ctx *ctx,
+			 struct ttm_resource *new_mem, struct ttm_place *hop)
+{
+	struct ttm_resource *old_mem = tbo->resource;
+
+	if (!old_mem) {
+		ttm_bo_move_null(tbo, new_mem);
+		return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+static int loom_ttm_io_mem_reserve(struct ttm_device *ttm,
+				   struct ttm_resource *mem)
+{
+	struct loom_device *ldev = ttm_to_loom_device(ttm);
+
+	if (mem->mem_type != LOOM_PL_HBM)
+		return 0;
+	/* True of the first page only; loom_ttm_io_mem_pfn() knows the rest. */
+	mem->bus.offset = ldev->hbm.io_start + loom_hbm_offset(&ldev->hbm, mem, 0);
+	mem->bus.is_iomem = true;
+	mem->bus.caching = ttm_write_combined;
+	return 0;
+}
+
+static unsigned long loom_ttm_io_mem_pfn(struct ttm_buffer_object *tbo,
+					 unsigned long page)
+{
+	struct loom_device *ldev = ttm_to_loom_device(tbo->bdev);
+	u64 offset = loom_hbm_offset(&ldev->hbm, tbo->resource,
+				     (u64)page << PAGE_SHIFT);
+
+	return PHYS_PFN(ldev->hbm.io_start + offset);
+}
+
+static void loom_ttm_access_page(void __iomem *cpu, void *buf, size_t len,
+				 bool write)
+{
+	if (write)
+		memcpy_toio(cpu, buf, len);
+	else
+		memcpy_fromio(buf, cpu, len);
+}
+
+/* For debuggers that look into another process' mapping of HBM. */
+static int loom_ttm_access_memory(struct ttm_buffer_object *tbo,
+				  unsigned long offset, void *buf, int len,
+				  int write)
+{
+	struct loom_device *ldev = ttm_to_loom_device(tbo->bdev);
+	int done = 0;
+	int idx;
+
+	if (!drm_dev_enter(&ldev->drm, &idx))
+		return -EIO;
+	while (done < len) {
+		size_t n = min_t(size_t, len - done,
+				 PAGE_SIZE - offset_in_page(offset + done));
+		u64 at = loom_hbm_offset(&ldev->hbm, tbo->resource, offset + done);
+
+		loom_ttm_access_page(ldev->hbm.cpu + at, buf + done, n, write);
+		done += n;
+	}
+	drm_dev_exit(idx);
+	return len;
+}
+
+static const struct ttm_device_funcs loom_ttm_funcs = {
+	.ttm_tt_create = loom_ttm_tt_create,
+	.ttm_tt_populate = loom_ttm_tt_populate,
+	.ttm_tt_unpopulate = loom_ttm_tt_unpopulate,
+	.ttm_tt_destroy = loom_ttm_tt_destroy,
+	.eviction_valuable = loom_ttm_eviction_valuable,
+	.evict_flags = loom_ttm_evict_flags,
+	.move = loom_ttm_move,
+	.io_mem_reserve = loom_ttm_io_mem_reserve,
+	.io_mem_pfn = loom_ttm_io_mem_pfn,
+	.access_memory = loom_ttm_access_memory,
+};
+
+static void loom_ttm_fini(struct drm_device *drm, void *data)
+{
+	ttm_device_fini(data);
+}
+
+int loom_ttm_init(struct loom_device *ldev)
+{
+	struct drm_device *drm = &ldev->drm;
+	int ret;
+
+	ret = loom_ttm_device_init(&ldev->ttm, &loom_ttm_funcs, drm->dev,
+				   drm->anon_inode->i_mapping,
+				   drm->vma_offset_manager);
+	if (ret)
+		return ret;
+	ret = drmm_add_action_or_reset(drm, loom_ttm_fini, &ldev->ttm);
+	if (ret)
+		return ret;
+	ret = loom_sysmem_init(ldev);
+	if (ret)
+		return ret;
+	return loom_hbm_init(ldev);
+}
+
+/* No device, no DMA mappings.  CPU mappings were zapped by drm_dev_unplug(). */
+void loom_ttm_unplug(struct loom_device *ldev)
+{
+	ttm_device_clear_dma_mappings(&ldev->ttm);
+}

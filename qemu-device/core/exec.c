@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+/*
+ * DOC: The commands of one job
+ *
+ * The command buffer is copied into loom_exec.buf a piece at a time, each byte
+ * once; a command is checked and run from there, so nothing the guest does to
+ * its buffer meanwhile matters.  Heads are checked in one place, by one table.
+ * A job can stop before any command and go on later on another worker.
+ *
+ * Everything here belongs to the worker that runs the queue; the lock is taken
+ * to retire a command and for events.
+ */
+#include <string.h>
+
+#include "core_internal.h"
+
+/* Faults ------------------------------------------------------------------ */
+
+static int fail(struct loom_exec *ex, struct loom_fault fault)
+{
+	unsigned int abort = atomic_load(&ex->abort);
+
+	if (ex->fault.error)
+		return -1;
+	if (fault.error == LOOM_ERR_ABORTED && abort == LOOM_ABORT_REVOKED) {
+		fault.error = LOOM_ERR_FAULT_UNMAPPED;
+		fault.addr = ex->mmu.revoked;
+	}
+	ex->fault = fault;
+	return -1;
+}
+
+int loom_fail(struct loom_exec *ex, uint32_t error, uint32_t field)
+{
+	return fail(ex, (struct loom_fault) { .error = error, .field = field });
+}
+
+int loom_fail_addr(struct loom_exec *ex, uint32_t error, uint64_t addr,
+		   uint32_t access)
+{
+	return fail(ex, (struct loom_fault) {
+		.error = error, .addr = addr, .access = access,
+	});
+}
+
+bool loom_exec_aborted(const struct loom_exec *ex)
+{
+	return atomic_load_explicit(&ex->abort, memory_order_relaxed) !=
+	       LOOM_ABORT_NONE;
+}
+
+const struct loom_core_config *loom_exec_config(const struct loom_exec *ex)
+{
+	return &ex->core->cfg;
+}
+
+struct loom_cost *loom_exec_cost(struct loom_exec *ex)
+{
+	return &ex->cost;
+}
+
+/* Fetch ------------------------------------------------------------------- */
+
+/* The next command's bytes, as far as they have been fetched. */
+static uint8_t *fetched(struct loom_exec *ex)
+{
+	return ex->buf + (ex->offset - ex->buf_at);
+}
+
+/*
+ * Have at least @len bytes of the next command in buf.  Reads on to the end of
+ * the page, which is mapped if the bytes themselves are.
+ */
+static int fetch(struct loom_exec *ex, uint32_t len)
+{
+	uint32_t have = ex->buf_at + ex->buf_len - ex->offset;
+	uint64_t va = ex->entry.cmd_va + ex->offset, end;
+
+	if (have >= len)
+		return 0;
+	memmove(ex->buf, fetched(ex), have);
+	ex->buf_at = ex->offset;
+	ex->buf_len = have;
+	end = (va + len + LOOM_PAGE_SIZE - 1) & ~(uint64_t)(LOOM_PAGE_SIZE - 1);
+	end = loom_min(end, ex->entry.cmd_va + ex->entry.cmd_size);
+	if (loom_mem_read(ex, va + have, ex->buf + have, end - va - have)) {
+		if (ex->fault.error != LOOM_ERR_ABORTED)
+			ex->fault.error = LOOM_ERR_CMD_FETCH;
+		return -1;
+	}
+	ex->buf_len = end - va;
+	return 0;
+}
+
+/* Commands ---------------------------------------------------------------- */
+
+/* The first set byte of [from, to) that must be zero fails the command. */
+static int check_zero(struct loom_exec *ex, const void *cmd, size_t from,
+		      size_t to)
+{
+	const uint8_t *p = cmd;
+
+	for (; from < to; from++)
+		if (p[from])
+			return loom_fail(ex, LOOM_ERR_CMD_RESERVED, from);
+	return 0;
+}
+
+static int nop_exec(struct loom_exec *ex, const void *cmd, size_t len)
+{
+	return check_zero(ex, cmd, offsetof(struct loom_cmd_nop, reserved), len);
+}
+
+/*
+ * Returns 1 instead of 0 if the queue has to wait.
+ */
+static int event_exec(struct loom_exec *ex, const void *p, size_t len)
+{
+	const struct loom_cmd_event *cmd = p;
+	uint32_t value = cmd->value;
+	int wait = 0;
+
+	if (check_zero(ex, cmd, offsetof(struct loom_cmd_event, reserved), len))
+		return -1;
+	if (cmd->op > LOOM_EVENT_OP_WAIT_GE)
+		return loom_fail(ex, LOOM_ERR_CMD_FIELD,
+				 offsetof(struct loom_cmd_event, op));
+	if (cmd->event >= LOOM_NUM_EVENTS)
+		return loom_fail(ex, LOOM_ERR_EVENT,
+				 offsetof(struct loom_cmd_event, event));
+	loom_lock(ex->core);
+	if (cmd->op == LOOM_EVENT_OP_WAIT_GE) {
+		wait = !loom_ctx_event_wait(ex->core, ex->queue, cmd->event,
+					    value);
+	} else {
+		if (cmd->op == LOOM_EVENT_OP_ADD)
+			value += ex->ctx->event[cmd->event];
+		loom_ctx_event_set(ex->core, ex->ctx, cmd->event, value);
+	}
+	loom_unlock(ex->core);
+	return wait;
+}
+
+static int timestamp_exec(struct loom_exec *ex, const void *p, size_t len)
+{
+	const struct loom_cmd_timestamp *cmd = p;
+	uint64_t now;
+
+	if (check_zero(ex, cmd, offsetof(struct loom_cmd_timestamp, reserved),
+		       len))
+		return -1;
+	if (cmd->addr % sizeof(now))
+		return loom_fail(ex, LOOM_ERR_CMD_ALIGN,
+				 offsetof(struct loom_cmd_timestamp, addr));
+	loom_lock(ex->core);
+	now = ex->core->clock;
+	loom_unlock(ex->core);
+	loom_mem_traffic(ex, cmd->addr, sizeof(now), LOOM_ACCESS_WRITE);
+	return loom_mem_write(ex, cmd->addr, &now, sizeof(now));
+}
+
+static int copy_exec(struct loom_exec *ex, const void *cmd, size_t len)
+{
+	(void)len;
+	return loom_copy_exec(ex, cmd);
+}
+
+static int matmul_exec(struct loom_exec *ex, const void *cmd, size_t len)
+{
+	(void)len;
+	return loom_matmul_exec(ex, cmd);
+}
+
+static int vector_exec(struct loom_exec *ex, const void *cmd, size_t len)
+{
+	return loom_vector_exec(ex, cmd, len);
+}
+
+/** struct op - one row per opcode */
+struct op {
+	uint8_t opcode;
+	/** @barrier: later relaxed commands wait for it */
+	bool barrier;
+	/** @min, @max: size of the command in bytes */
+	uint16_t min;
+	uint16_t max;
+	/** @exec: 0; -1 after loom_fail(); 1: not yet, the queue is blocked */
+	int (*exec)(struct loom_exec *ex, const void *cmd, size_t len);
+};
+
+#define FIXED(type)	.min = sizeof(struct type), .max = sizeof(struct type)
+
+static const struct op ops[] = {
+	{ LOOM_OP_NOP, false, FIXED(loom_cmd_nop), .exec = nop_exec },
+	{ LOOM_OP_FENCE, true, FIXED(loom_cmd_nop), .exec = nop_exec },
+	{ LOOM_OP_EVENT, true, FIXED(loom_cmd_event), .exec = event_exec },
+	{ LOOM_OP_TIMESTAMP, false, FIXED(loom_cmd_timestamp),
+	  .exec = timestamp_exec },
+	{ LOOM_OP_COPY, false, FIXED(loom_cmd_copy), .exec = copy_exec },
+	{ LOOM_OP_MATMUL, false, FIXED(loom_cmd_matmul), .exec = matmul_exec },
+	{ LOOM_OP_VECTOR, false, .min = sizeof(struct loom_cmd_vector),
+	  .max = LOOM_MAX_CMD_SIZE, .exec = vector_exec },
+};
+
+static const struct op *op_find(unsigned int opcode)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		if (ops[i].opcode == opcode)
+			return &ops[i];
+	return NULL;
+}
+
+#define FIELD(member)	offsetof(struct loom_cmd, member)
+
+/* Everything about a head that does not depend on the opcode's own fields. */
+static const struct op *head_check(struct loom_exec *ex,
+				   const struct loom_cmd *hdr)
+{
+	uint32_t size = hdr->size64 * LOOM_CMD_ALIGN;
+	const struct op *op = op_find(hdr->opcode);
+	uint32_t error = LOOM_ERR_NONE, field = 0;
+
+	if (!op) {
+		error = LOOM_ERR_CMD_OPCODE;
+	} else if (hdr->version != LOOM_ISA_VERSION) {
+		error = LOOM_ERR_CMD_VERSION;
+		field = FIELD(version);
+	} else if (size < op->min || size > op->max ||
+		   size > ex->entry.cmd_size - ex->offset) {
+		error = LOOM_ERR_CMD_SIZE;
+		field = FIELD(size64);
+	} else if (hdr->flags & ~LOOM_CMD_F_MASK) {
+		error = LOOM_ERR_CMD_RESERVED;
+		field = FIELD(flags);
+	} else if (hdr->wait_event >= LOOM_NUM_EVENTS) {
+		error = LOOM_ERR_EVENT;
+		field = FIELD(wait_event);
+	} else if (hdr->signal_event >= LOOM_NUM_EVENTS) {
+		error = LOOM_ERR_EVENT;
+		field = FIELD(signal_event);
+	}
+	if (error)
+		loom_fail(ex, error, field);
+	return error ? NULL : op;
+}
+
+/* Copy in and check the next command. */
+static const struct op *command_decode(struct loom_exec *ex)
+{
+	const struct loom_cmd *hdr;
+	const struct op *op;
+
+	ex->opcode = 0;
+	if (fetch(ex, LOOM_CMD_ALIGN))
+		return NULL;
+	hdr = (const struct loom_cmd *)fetched(ex);
+	ex->opcode = hdr->opcode;
+	ex->fetch_kind = loom_mmu_kind(ex, ex->entry.cmd_va + ex->offset);
+	op = head_check(ex, hdr);
+	if (!op || fetch(ex, hdr->size64 * LOOM_CMD_ALIGN))
+		return NULL;
+	return op;
+}
+
+/* May the command start, as far as hdr.wait_event goes?  Else parks. */
+static bool command_may_start(struct loom_exec *ex, const struct loom_cmd *hdr)
+{
+	bool ok;
+
+	if (!hdr->wait_event)
+		return true;
+	loom_lock(ex->core);
+	ok = loom_ctx_event_wait(ex->core, ex->queue, hdr->wait_event, 1);
+	loom_unlock(ex->core);
+	return ok;
+}
+
+/* Modelled time, counters, signal. */
+static void command_retire(struct loom_exec *ex, const struct op *op,
+			   const struct loom_cmd *hdr)
+{
+	uint32_t size = hdr->size64 * LOOM_CMD_ALIGN;
+	struct loom_step step = {
+		.cost = &ex->cost,
+		.fetch_hbm = ex->fetch_kind == LOOM_KIND_HBM ? size : 0,
+		.fetch_pcie = ex->fetch_kind == LOOM_KIND_SYSTEM ? size : 0,
+		.relaxed = hdr->flags & LOOM_CMD_F_RELAXED,
+		.barrier = op->barrier || hdr->wait_event,
+	};
+	struct loom_core *core = ex->core;
+	struct loom_charge charge;
+
+	loom_time_step(&core->cfg, &ex->window, &step, &charge);
+	loom_lock(core);
+	loom_perf_charge(core, &charge);
+	loom_perf_step(core, &step);
+	ex->queue->progress++;
+	if (hdr->signal_event)
+		loom_ctx_event_set(core, ex->ctx, hdr->signal_event,
+				   ex->ctx->event[hdr->signal_event] + 1);
+	loom_unlock(core);
+	ex->offset += size;
+	ex->index++;
+}
+
+/* The command is over one way or the other: nothing points to memory. */
+static void command_end(struct loom_exec *ex)
+{
+	unsigned int revoked = LOOM_ABORT_REVOKED;
+
+	loom_mmu_unpin(&ex->mmu);
+	loom_lock(ex->core);
+	ex->ended++;
+	atomic_compare_exchange_strong(&ex->abort, &revoked, LOOM_ABORT_NONE);
+	loom_quiet_wake(ex->core);
+	loom_unlock(ex->core);
+}
+
+void loom_exec_begin(struct loom_exec *ex)
+{
+	struct loom_charge charge;
+
+	ex->active = true;
+	ex->offset = 0;
+	ex->index = 0;
+	ex->opcode = 0;
+	ex->buf_at = 0;
+	ex->buf_len = 0;
+	memset(&ex->fault, 0, sizeof(ex->fault));
+	loom_time_job(&ex->core->cfg, &ex->window, &charge);
+	loom_lock(ex->core);
+	ex->start = ex->core->clock;
+	loom_perf_charge(ex->core, &charge);
+	ex->core->perf[LOOM_PERF_PCIE_RD_BYTES] += sizeof(ex->entry);
+	loom_unlock(ex->core);
+}
+
+enum loom_progress loom_exec_step(struct loom_exec *ex)
+{
+	const struct loom_cmd *hdr;
+	const struct op *op;
+	int result;
+
+	if (ex->offset == ex->entry.cmd_size)
+		return LOOM_STEP_END;
+	memset(&ex->cost, 0, sizeof(ex->cost));
+	op = command_decode(ex);
+	if (!op)
+		return LOOM_STEP_FAILED;
+	hdr = (const struct loom_cmd *)fetched(ex);
+	if (!command_may_start(ex, hdr))
+		return LOOM_STEP_BLOCKED;
+	result = op->exec(ex, hdr, hdr->size64 * LOOM_CMD_ALIGN);
+	if (!result)
+		command_retire(ex, op, hdr);
+	command_end(ex);
+	if (result < 0)
+		return LOOM_STEP_FAILED;
+	return result ? LOOM_STEP_BLOCKED : LOOM_STEP_RETIRED;
+}

@@ -1,0 +1,549 @@
+// SPDX-License-Identifier: MIT
+/*
+ * DOC: Queues: rings, scheduling, completions, reset
+ *
+ * Life of a job: doorbell, ring entry fetched and checked, commands
+ * (loom_exec_step()), HEAD moves, completion record, interrupt.  HEAD moves
+ * before the record is written, so who sees the record may fill the slot again.
+ *
+ * Scheduling.  A worker takes one queue, runs one slice of it and looks again.
+ * The queue is the one of the highest priority, and within a priority the one
+ * that has waited longest.  One slice in LOOM_FAIR_SLICE goes to the queue that
+ * has waited longest of all priorities, so that none starves.  A slice ends
+ * with its job, when the queue blocks, before the next command if a higher
+ * priority became ready, and after LOOM_SLICE_COMMANDS if an equal one did.  It
+ * gets at least one command done, so the starvation bound is in commands.
+ *
+ * Reset.  The abort flag makes the worker leave at the next command or poll of
+ * an engine; whoever resets waits for it.  After that nothing of the queue's
+ * is written any more: the worker looks at the flag before it writes.
+ *
+ * The worker inside a queue reads its registers without the lock, because they
+ * change only while nobody is inside, and writes them with it.
+ */
+#include <string.h>
+
+#include "core_internal.h"
+
+#define LOOM_FAIR_SLICE		16
+#define LOOM_SLICE_COMMANDS	32
+
+static bool queue_can_run(const struct loom_queue *q)
+{
+	if (q->busy || q->resetting || q->state == LOOM_QUEUE_STATE_DISABLED)
+		return false;
+	if (q->failing)
+		return true;
+	return q->state != LOOM_QUEUE_STATE_ERROR && !q->blocked &&
+	       (q->exec.active || q->head != q->tail);
+}
+
+static bool queue_dropped(const struct loom_queue *q)
+{
+	return atomic_load(&q->exec.abort) == LOOM_ABORT_DROP;
+}
+
+/* Bring the ready bit up to date; true if it was set now. */
+static bool queue_refresh(struct loom_core *core, struct loom_queue *q)
+{
+	uint64_t *ready = &core->ready[q->priority % LOOM_PRIORITIES];
+	uint64_t bit = 1ull << q->index, before = *ready;
+
+	*ready = queue_can_run(q) ? before | bit : before & ~bit;
+	return *ready & ~before;
+}
+
+void loom_queue_update(struct loom_core *core, struct loom_queue *q)
+{
+	if (queue_refresh(core, q))
+		pthread_cond_signal(&core->work);
+}
+
+bool loom_queue_is_mine(const struct loom_queue *q)
+{
+	return q->busy && pthread_equal(q->owner, pthread_self());
+}
+
+uint32_t loom_queue_state(const struct loom_queue *q)
+{
+	if (q->state == LOOM_QUEUE_STATE_IDLE &&
+	    (q->busy || q->exec.active || q->head != q->tail))
+		return LOOM_QUEUE_STATE_RUNNING;
+	return q->state;
+}
+
+/* Reports ----------------------------------------------------------------- */
+
+static void queue_log(struct loom_core *core, const struct loom_queue *q,
+		      const struct loom_fault *fault)
+{
+	const struct loom_exec *ex = &q->exec;
+
+	loom_log(core, LOOM_LOG_GUEST,
+		 "queue %u: %s (command %u at offset 0x%x, opcode 0x%02x, field %u, %s of 0x%llx)",
+		 q->index, loom_strerror(fault->error), ex->index, ex->offset,
+		 ex->opcode, fault->field,
+		 fault->access == LOOM_ACCESS_WRITE ? "write" : "read",
+		 (unsigned long long)fault->addr);
+}
+
+/* The queue stops: state, event, interrupt.  Not locked. */
+static void queue_stop(struct loom_core *core, struct loom_queue *q,
+		       const struct loom_fault *fault)
+{
+	struct loom_event event = {
+		.type = LOOM_EVENT_QUEUE_ERROR,
+		.queue = q->index,
+		.error = fault->error,
+		.context = q->ctx,
+		.access = fault->access,
+		.addr = fault->addr,
+		.cmd_index = q->exec.index,
+	};
+
+	loom_lock(core);
+	if (!queue_dropped(q)) {
+		q->state = LOOM_QUEUE_STATE_ERROR;
+		q->error = fault->error;
+		queue_log(core, q, fault);
+		loom_event_post(core, &event);
+		loom_irq_raise(core, q->vector);
+	}
+	loom_unlock(core);
+	loom_event_flush(core);
+}
+
+/* Take the job off the queue and describe it; false if it was dropped. */
+static bool job_retire(struct loom_core *core, struct loom_queue *q,
+		       struct loom_completion *c, uint64_t *addr)
+{
+	struct loom_exec *ex = &q->exec;
+	const struct loom_fault *f = &ex->fault;
+	bool dropped;
+
+	loom_lock(core);
+	dropped = queue_dropped(q);
+	if (!dropped) {
+		if (q->failing)
+			ex->fault = (struct loom_fault) { .error = q->error };
+		*c = (struct loom_completion) {
+			.seq = ex->entry.seq, .start = ex->start,
+			.end = core->clock,
+		};
+		*addr = q->compl_base + sizeof(*c) *
+			(q->head % (1u << q->ring_size_log2));
+		q->head++;
+		ex->active = false;
+		core->perf[LOOM_PERF_JOBS]++;
+		core->perf[LOOM_PERF_PCIE_WR_BYTES] += sizeof(*c);
+	}
+	if (!dropped && f->error) {
+		c->error = f->error;
+		c->cmd_index = ex->index;
+		c->cmd_offset = ex->offset;
+		c->field = f->field;
+		c->fault_addr = f->addr;
+		c->access = f->access;
+		c->opcode = ex->opcode;
+		q->state = LOOM_QUEUE_STATE_ERROR;
+		q->error = f->error;
+		q->failing = false;
+		core->perf[LOOM_PERF_FAULTS]++;
+	}
+	loom_unlock(core);
+	return !dropped;
+}
+
+/* The job of @q is over, for the reason in its fault. */
+static void job_end(struct loom_core *core, struct loom_queue *q)
+{
+	struct loom_exec *ex = &q->exec;
+	struct loom_completion c;
+	uint64_t addr;
+
+	if (!job_retire(core, q, &c, &addr))
+		return;
+	if (loom_record_write(core, addr, &c, sizeof(c))) {
+		ex->fault = (struct loom_fault) {
+			.error = LOOM_ERR_COMPL_DMA, .addr = addr,
+			.access = LOOM_ACCESS_WRITE,
+		};
+	}
+	if (ex->fault.error) {
+		queue_stop(core, q, &ex->fault);
+	} else if (ex->entry.flags & LOOM_RING_F_IRQ) {
+		loom_lock(core);
+		if (!queue_dropped(q))
+			loom_irq_raise(core, q->vector);
+		loom_unlock(core);
+	}
+	if (core->ops.trace_job)
+		core->ops.trace_job(core->opaque, q->index, c.seq,
+				    ex->fault.error, c.start, c.end);
+}
+
+/* Jobs -------------------------------------------------------------------- */
+
+/* Byte offset of the first bad field of a ring entry, or -1. */
+static int entry_check(const struct loom_ring_entry *e)
+{
+	unsigned int i;
+
+	if (e->type != LOOM_RING_EXEC)
+		return offsetof(struct loom_ring_entry, type);
+	if (e->flags & ~LOOM_RING_F_IRQ)
+		return offsetof(struct loom_ring_entry, flags);
+	if (e->cmd_size % LOOM_CMD_ALIGN || e->cmd_size > LOOM_MAX_CMD_BYTES)
+		return offsetof(struct loom_ring_entry, cmd_size);
+	if (e->cmd_va % LOOM_CMD_ALIGN ||
+	    !loom_range_ok(e->cmd_va, e->cmd_size, 1ull << LOOM_VA_BITS))
+		return offsetof(struct loom_ring_entry, cmd_va);
+	if (e->reserved0)
+		return offsetof(struct loom_ring_entry, reserved0);
+	if (!e->seq)
+		return offsetof(struct loom_ring_entry, seq);
+	for (i = 0; i < sizeof(e->reserved) / sizeof(e->reserved[0]); i++)
+		if (e->reserved[i])
+			return offsetof(struct loom_ring_entry, reserved) +
+			       i * sizeof(e->reserved[0]);
+	return -1;
+}
+
+/* Fetch the next ring entry; false if there is no job to run after all. */
+static bool job_begin(struct loom_core *core, struct loom_queue *q)
+{
+	struct loom_exec *ex = &q->exec;
+	struct loom_ring_entry entry;
+	uint64_t addr = q->ring_base + sizeof(entry) *
+			(q->head % (1u << q->ring_size_log2));
+	int field;
+
+	if (loom_dma_read(core, addr, &entry, sizeof(entry))) {
+		ex->index = 0;
+		ex->offset = 0;
+		ex->opcode = 0;
+		queue_stop(core, q, &(struct loom_fault) {
+			.error = LOOM_ERR_RING_DMA, .addr = addr,
+		});
+		return false;
+	}
+	ex->entry = entry;
+	loom_exec_begin(ex);
+	field = entry_check(&entry);
+	if (field >= 0) {
+		loom_fail(ex, LOOM_ERR_RING_ENTRY, field);
+		job_end(core, q);
+		return false;
+	}
+	return true;
+}
+
+/* After a command: go on with this queue? */
+static bool slice_goes_on(struct loom_core *core, struct loom_queue *q,
+			  unsigned int done)
+{
+	bool go_on;
+	unsigned int p;
+
+	loom_lock(core);
+	go_on = !core->stopped && (core->ctrl & LOOM_CTRL_ENABLE) &&
+		!q->failing && !queue_dropped(q);
+	for (p = q->priority + 1; p < LOOM_PRIORITIES; p++)
+		go_on = go_on && !core->ready[p];
+	if (done >= LOOM_SLICE_COMMANDS && core->ready[q->priority])
+		go_on = false;
+	loom_unlock(core);
+	return go_on;
+}
+
+/* A queue that was stopped from outside: tell the host. */
+static void slice_failing(struct loom_core *core, struct loom_queue *q)
+{
+	struct loom_fault fault = { .error = q->error };
+
+	if (q->exec.active) {
+		job_end(core, q);
+		return;
+	}
+	loom_lock(core);
+	q->failing = false;
+	loom_unlock(core);
+	queue_stop(core, q, &fault);
+}
+
+/* Returns the commands done, at least 1. */
+static unsigned int slice(struct loom_core *core, struct loom_queue *q,
+			  bool failing, unsigned int budget)
+{
+	unsigned int done = 0;
+
+	if (failing) {
+		slice_failing(core, q);
+		return 1;
+	}
+	if (!q->exec.active && !job_begin(core, q))
+		return 1;
+	do {
+		switch (loom_exec_step(&q->exec)) {
+		case LOOM_STEP_RETIRED:
+			done++;
+			break;
+		case LOOM_STEP_BLOCKED:
+			return done + 1;
+		case LOOM_STEP_END:
+		case LOOM_STEP_FAILED:
+			job_end(core, q);
+			return done + 1;
+		}
+	} while (done < budget && slice_goes_on(core, q, done));
+	return done;
+}
+
+/* Scheduling -------------------------------------------------------------- */
+
+static struct loom_queue *pick_oldest(struct loom_core *core, uint64_t ready)
+{
+	struct loom_queue *q, *best = NULL;
+
+	for (; ready; ready &= ready - 1) {
+		q = &core->queue[__builtin_ctzll(ready)];
+		if (!best || q->served < best->served)
+			best = q;
+	}
+	return best;
+}
+
+static uint64_t ready_all(const struct loom_core *core)
+{
+	uint64_t all = 0;
+	unsigned int p;
+
+	if (core->stopped || !(core->ctrl & LOOM_CTRL_ENABLE))
+		return 0;
+	for (p = 0; p < LOOM_PRIORITIES; p++)
+		all |= core->ready[p];
+	return all;
+}
+
+static struct loom_queue *pick(struct loom_core *core)
+{
+	uint64_t ready = ready_all(core);
+	int p = LOOM_PRIORITIES - 1;
+
+	if (!ready)
+		return NULL;
+	if (++core->picks % LOOM_FAIR_SLICE == 0)
+		return pick_oldest(core, ready);
+	while (!core->ready[p])
+		p--;
+	return pick_oldest(core, core->ready[p]);
+}
+
+static void queue_clear(struct loom_queue *q)
+{
+	q->state = LOOM_QUEUE_STATE_DISABLED;
+	q->head = 0;
+	q->tail = 0;
+	q->error = LOOM_ERR_NONE;
+	q->progress = 0;
+	q->failing = false;
+	q->blocked = false;
+	q->exec.active = false;
+	atomic_store(&q->exec.abort, LOOM_ABORT_NONE);
+}
+
+void loom_queue_forget(struct loom_queue *q)
+{
+	q->ring_base = 0;
+	q->compl_base = 0;
+	q->ring_size_log2 = 0;
+	q->ctx = 0;
+	q->vector = 0;
+	q->priority = 0;
+}
+
+/* The worker is out of the queue. */
+static void queue_leave(struct loom_core *core, struct loom_queue *q)
+{
+	q->busy = false;
+	if (queue_dropped(q))
+		queue_clear(q);
+	else if (!q->failing)
+		atomic_store(&q->exec.abort, LOOM_ABORT_NONE);
+	queue_refresh(core, q);
+	loom_quiet_wake(core);
+	/* This worker comes back for one of them. */
+	if (ready_all(core) & (ready_all(core) - 1))
+		pthread_cond_signal(&core->work);
+}
+
+/* One slice of @q.  Locked, but not while the slice runs. */
+static unsigned int queue_run(struct loom_core *core, struct loom_queue *q,
+			      unsigned int budget)
+{
+	bool failing = q->failing;
+	unsigned int done;
+
+	q->busy = true;
+	q->owner = pthread_self();
+	q->served = core->picks;
+	queue_refresh(core, q);
+	loom_unlock(core);
+	done = slice(core, q, failing, budget);
+	loom_lock(core);
+	queue_leave(core, q);
+	return done;
+}
+
+bool loom_core_work(struct loom_core *core)
+{
+	struct loom_queue *q = NULL;
+	bool go_on;
+
+	loom_lock(core);
+	while (!core->stopped && !(q = pick(core)))
+		pthread_cond_wait(&core->work, &core->lock);
+	if (q)
+		queue_run(core, q, ~0u);
+	go_on = !core->stopped;
+	loom_unlock(core);
+	return go_on;
+}
+
+bool loom_core_run(struct loom_core *core, unsigned int budget)
+{
+	struct loom_queue *q;
+	unsigned int done;
+	bool more;
+
+	loom_lock(core);
+	while (budget && (q = pick(core))) {
+		done = queue_run(core, q, budget);
+		budget -= loom_min(done, budget);
+	}
+	more = ready_all(core);
+	loom_unlock(core);
+	return more;
+}
+
+void loom_core_stop(struct loom_core *core)
+{
+	unsigned int i;
+
+	loom_lock(core);
+	core->stopped = true;
+	for (i = 0; i < core->cfg.num_queues; i++)
+		atomic_store(&core->queue[i].exec.abort, LOOM_ABORT_DROP);
+	pthread_cond_broadcast(&core->work);
+	loom_unlock(core);
+}
+
+/* Control ----------------------------------------------------------------- */
+
+/* Stop a queue from outside; its worker, or the next one, reports it. */
+static void queue_kill(struct loom_core *core, struct loom_queue *q,
+		       uint32_t error)
+{
+	unsigned int none = LOOM_ABORT_NONE;
+
+	q->state = LOOM_QUEUE_STATE_ERROR;
+	q->error = error;
+	q->failing = true;
+	atomic_compare_exchange_strong(&q->exec.abort, &none, LOOM_ABORT_STOP);
+	loom_queue_update(core, q);
+}
+
+void loom_queue_doorbell(struct loom_core *core, struct loom_queue *q,
+			 uint32_t tail)
+{
+	if (q->state != LOOM_QUEUE_STATE_IDLE) {
+		loom_log(core, LOOM_LOG_GUEST,
+			 "queue %u: doorbell while %s", q->index,
+			 q->state ? "in error" : "disabled");
+		return;
+	}
+	if (tail - q->head > 1u << q->ring_size_log2) {
+		queue_kill(core, q, LOOM_ERR_DOORBELL);
+		return;
+	}
+	/* Writes of two CPUs may arrive in the other order. */
+	if (tail - q->head < q->tail - q->head) {
+		loom_log(core, LOOM_LOG_GUEST,
+			 "queue %u: doorbell %u is behind %u", q->index, tail,
+			 q->tail);
+		return;
+	}
+	q->tail = tail;
+	loom_queue_update(core, q);
+}
+
+static const char *queue_config_error(const struct loom_core *core,
+				      const struct loom_queue *q)
+{
+	if (q->ring_size_log2 < 1 || q->ring_size_log2 > LOOM_MAX_RING_LOG2)
+		return "ring size";
+	if (q->ctx >= core->cfg.num_contexts)
+		return "context";
+	if (q->vector >= core->cfg.num_vectors)
+		return "vector";
+	if (q->priority >= LOOM_PRIORITIES)
+		return "priority";
+	return NULL;
+}
+
+void loom_queue_enable(struct loom_core *core, struct loom_queue *q)
+{
+	const char *bad = queue_config_error(core, q);
+
+	if (q->busy || q->resetting || core->stopped) {
+		loom_log(core, LOOM_LOG_GUEST, "queue %u: enabled during reset",
+			 q->index);
+		return;
+	}
+	queue_clear(q);
+	if (bad) {
+		loom_log(core, LOOM_LOG_GUEST, "queue %u: %s out of range",
+			 q->index, bad);
+		q->state = LOOM_QUEUE_STATE_ERROR;
+		q->error = LOOM_ERR_CMD_FIELD;
+		return;
+	}
+	q->exec.ctx = &core->ctx[q->ctx];
+	loom_mmu_switch(&q->exec);
+	q->state = LOOM_QUEUE_STATE_IDLE;
+}
+
+static void reset_begin(struct loom_core *core, struct loom_queue *q)
+{
+	q->resetting++;
+	atomic_store(&q->exec.abort, LOOM_ABORT_DROP);
+	q->state = LOOM_QUEUE_STATE_DISABLED;
+	queue_refresh(core, q);
+}
+
+static void reset_finish(struct loom_core *core, struct loom_queue *q)
+{
+	while (q->busy && !loom_queue_is_mine(q))
+		loom_quiet_wait(core);
+	q->resetting--;
+	/* From a callback of its own worker: that clears it when it leaves. */
+	if (!q->busy)
+		queue_clear(q);
+	queue_refresh(core, q);
+}
+
+void loom_queue_reset(struct loom_core *core, struct loom_queue *q)
+{
+	reset_begin(core, q);
+	reset_finish(core, q);
+}
+
+void loom_queue_reset_all(struct loom_core *core)
+{
+	unsigned int i;
+
+	for (i = 0; i < core->cfg.num_queues; i++)
+		reset_begin(core, &core->queue[i]);
+	for (i = 0; i < core->cfg.num_queues; i++)
+		reset_finish(core, &core->queue[i]);
+}

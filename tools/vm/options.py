@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""The command line of loom-vm."""
+import argparse
+import os
+import re
+
+from . import errors
+
+USAGE = "loom-vm [OPTION]... [-- COMMAND [ARGUMENT]...]"
+
+HEAD = """\
+Boots Debian's stock kernel in QEMU with Loom cards, loads the driver, runs
+COMMAND as root in the project directory and returns its exit status.  Without
+COMMAND: a shell.
+
+The VM sees this machine's files read-only; what it writes is lost when it
+ends, except below the project directory, which both share."""
+
+TAIL = """\
+exit status:
+  that of COMMAND, or
+   70  the guest's kernel reported a problem (oops, warning, lockdep, KASAN,
+       hang, panic), whatever COMMAND returned; the report is printed
+  124  --timeout expired; what hung is in the kernel log
+  125  loom-vm could not run COMMAND; it says why
+  126  COMMAND cannot be executed       127  COMMAND was not found
+  130  Ctrl-C                           128+N  another signal, to either
+
+environment:
+  passed to COMMAND: PATH HOME TERM COLORTERM LANG LANGUAGE LC_* TZ LOOM_*
+  ACCEL_*; and LOOM_VM=1, by which a program knows that it is in the VM
+  LOOM_QEMU    QEMU binary to use instead of qemu-device/build-qemu.sh's
+
+In a shell, or with --tty, type Enter ~ . to end a VM that hangs.
+Kernel logs are kept in build/vm; build/vm/last.console.log is the newest.
+
+examples:
+  loom-vm                                        a shell; try accel-smi
+  loom-vm -- build/bin/accel-smi
+  loom-vm --cards 2 --timeout 300 -- make -C tests/selftests run
+  loom-vm --device-opts hbm-size=2G --verbose -- sh -c 'dmesg | grep loom'
+  loom-vm --qemu-arg=-s                          debug the kernel: gdb, then
+                                                 target remote :1234"""
+
+
+def _memory(text):
+    match = re.fullmatch(r"(\d+)([MG])", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size like 512M or 2G")
+    mebibytes = int(match[1]) * (1024 if match[2] == "G" else 1)
+    if mebibytes < 256:
+        raise argparse.ArgumentTypeError(f"{text} is too little to boot; use 256M or more")
+    return f"{mebibytes}M"
+
+
+def _count(low, high):
+    def parse(text):
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a number from {low} to {high}")
+        return int(text)
+    return parse
+
+
+def _seconds(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < 1e7:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds")
+    return value
+
+
+def _directory(text):
+    if not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"there is no directory '{text}'")
+    return os.path.realpath(text)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(errors.NOT_RUN, f"loom-vm: {message}; see loom-vm --help\n")
+
+
+def _parser():
+    parser = _Parser(prog="loom-vm", usage=USAGE, description=HEAD, epilog=TAIL,
+                     allow_abbrev=False,
+                     formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
+                         prog, max_help_position=26, width=80))
+    add = parser.add_argument
+
+    add("--cards", type=_count(0, 16), default=1, metavar="N",
+        help="cards in the machine, each behind a PCIe root port (default 1)")
+    add("--no-card", dest="cards", action="store_const", const=0,
+        help="no card, same as --cards 0")
+    add("--device-opts", default="", metavar="K=V,...",
+        help="properties of each card; QEMU's '-device loom,help' lists them")
+    add("--no-driver", action="store_true", help="do not load loom.ko")
+    add("--driver-opts", default="", metavar="'K=V ...'", help="parameters of loom.ko")
+    add("--cpus", type=_count(1, 64), default=2, metavar="N", help="processors (default 2)")
+    add("--mem", type=_memory, default="2048M", metavar="SIZE", help="memory (default 2G)")
+    add("--accel", choices=("tcg", "kvm"),
+        help="how to run the processors; default kvm where the modules kvm_intel or "
+             "kvm_amd are loaded and /dev/kvm can be opened, otherwise tcg")
+
+    add("--kernel", type=_directory, metavar="DIR",
+        help="kernel to boot, laid out as by tools/env/kernel.sh (boot/vmlinuz-*, "
+             "lib/modules/*); the default is that script's")
+    add("--debug-kernel", action="store_true", help="boot the kernel with debug checks")
+    add("--module", metavar="FILE",
+        help="driver to load (default build/module/loom.ko)")
+    add("--append", default="", metavar="STR", help="add to the kernel's command line")
+    add("--panic-on-warn", action="store_true",
+        help="end the VM at the first kernel warning")
+
+    add("--timeout", type=_seconds, metavar="S",
+        help="end the VM after S seconds (exit status 124)")
+    add("--cwd", metavar="DIR", help="run COMMAND in DIR, not in the project directory")
+    add("--env", action="append", default=[], metavar="NAME[=VALUE]",
+        help="pass this variable too")
+    add("--rw", type=_directory, action="append", default=[], metavar="DIR",
+        help="share another directory read-write")
+    add("--tty", action="store_true",
+        help="give COMMAND a terminal: for gdb, top, ...")
+    add("--no-stdin", action="store_true", help="give COMMAND an empty standard input")
+
+    add("--qemu-arg", action="append", default=[], metavar="ARG",
+        help="pass ARG to QEMU (--qemu-arg=-ARG when it begins with a dash)")
+    add("--qmp", metavar="PATH", help="let QEMU listen for QMP on this socket")
+    add("--console", action="store_true", help="show the kernel's log on stderr")
+    add("--verbose", action="store_true", help="say on stderr what happens when")
+    add("--dry-run", action="store_true", help="print QEMU's command line and end")
+    return parser
+
+
+def parse(args):
+    """Return the options; .command is a list, empty for a shell."""
+    command = []
+    if "--" in args:
+        split = args.index("--")
+        args, command = args[:split], args[split + 1:]
+    parser = _parser()
+    options, extra = parser.parse_known_args(args)
+    if extra and not extra[0].startswith("-"):
+        parser.error(f"write -- before the command: loom-vm ... -- {extra[0]} ...")
+    if extra:
+        parser.error(f"there is no option {extra[0]}")
+    if options.debug_kernel:
+        raise errors.Problem("--debug-kernel: this version has no debug kernel yet; "
+                             "--kernel DIR boots one that you built")
+    options.command = command
+    return options
