@@ -42,9 +42,17 @@ $(ASAN)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(<F)) $(SANFLAGS) -c -o $@ $<
 
-$(OBJ)/%.a $(ASAN)/%.a:
+# Two rules: one with two patterns would make both and run once.
+define AR_RULE
 	@mkdir -p $(@D)
 	rm -f $@ && $(AR) rcs $@ $^
+endef
+
+$(OBJ)/%.a:
+	$(AR_RULE)
+
+$(ASAN)/%.a:
+	$(AR_RULE)
 
 .SECONDARY:
 

@@ -141,7 +141,7 @@ static int loom_bo_init(struct loom_device *ldev, struct loom_bo *bo,
 		.num_placement = 1, .placement = &place,
 	};
 	struct ttm_operation_ctx ctx = {
-		.interruptible = type == ttm_bo_type_device,
+		.interruptible = true,
 	};
 	bool hbm = bo->placement == DRM_LOOM_PLACE_HBM;
 	u64 size = bo->ttm.base.size;

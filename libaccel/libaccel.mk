@@ -4,9 +4,11 @@
 LIBACCEL_SRCS := $(sort $(wildcard libaccel/src/*.c))
 LIBACCEL_LIBS := -ldrm -lm -pthread
 
-# The version script alone decides what is exported.
+# The version script alone decides what is exported.  Texts for people are cut
+# to their buffers on purpose.
 $(OBJ)/libaccel/src/%.o $(ASAN)/libaccel/src/%.o: \
-	CFLAGS += -fvisibility=default -fno-semantic-interposition
+	CFLAGS += -fvisibility=default -fno-semantic-interposition \
+		  -Wno-format-truncation
 
 $(OBJ)/libaccel.a: $(LIBACCEL_SRCS:%.c=$(OBJ)/%.o)
 $(ASAN)/libaccel.a: $(LIBACCEL_SRCS:%.c=$(ASAN)/%.o)
@@ -23,3 +25,5 @@ $(BUILD)/libaccel.so: $(BUILD)/libaccel.so.0
 .PHONY: libaccel
 libaccel: $(BUILD)/libaccel.so $(OBJ)/libaccel.a $(ASAN)/libaccel.a
 all: $(BUILD)/libaccel.so
+
+include libaccel/examples/examples.mk

@@ -23,3 +23,28 @@ check-unit: $(UNIT_TESTS)
 	done; \
 	echo "unit test programs: $$pass passed, $$fail failed"; \
 	test $$fail -eq 0
+
+# The tests that use threads, under ThreadSanitizer.
+TSAN	   := $(BUILD)/tsan
+TSANFLAGS  := -fsanitize=thread -O1 -fno-omit-frame-pointer
+TSAN_TESTS := $(TSAN)/tests/check_queue $(TSAN)/tests/check_mmu
+
+$(TSAN)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/lib $(CFLAGS) $(CFLAGS_$(<F)) $(TSANFLAGS) \
+		-c -o $@ $<
+
+$(TSAN)/tests/check_%: $(TSAN)/tests/unit/check_%.o $(TSAN)/tests/lib/card.o \
+		       $(CORE_SRCS:%.c=$(TSAN)/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(TSANFLAGS) -o $@ $^ -lcheck -lsubunit -lrt -lm -pthread
+
+.PRECIOUS: $(TSAN)/tests/unit/%.o
+
+-include $(shell find $(TSAN) -name '*.d' 2>/dev/null)
+
+.PHONY: check-tsan
+check-tsan: $(TSAN_TESTS)
+	@for t in $(TSAN_TESTS); do \
+		CK_FORK=no TSAN_OPTIONS=halt_on_error=1 $$t || exit 1; \
+	done

@@ -29,7 +29,7 @@ static void check(int rc)
 {
 	const struct accel_error *e = accel_last_error();
 
-	if (!rc)
+	if (rc >= 0)
 		return;
 	fprintf(stderr, "custom_program: %s: %s\n", e->function, e->message);
 	exit(1);

@@ -130,8 +130,8 @@ static void hint_field(struct accel_queue *q,
 		return;
 	isa_print_value(f, c.cmd, (st->field - f->offset) / f->size, value,
 			sizeof(value));
-	error_hint("%s is %s; its meaning: %s", name, value,
-		   f->kind == ISA_ZERO ? "must be zero" : f->doc);
+	error_hint("%s (%s) is %s", name,
+		   f->kind == ISA_ZERO ? "reserved" : f->doc, value);
 }
 
 void explain_hint(struct accel_queue *q, const struct queue_fate *fate)

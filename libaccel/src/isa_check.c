@@ -65,6 +65,7 @@ struct tensor {
 	uint64_t addr;
 	const int64_t *stride;
 	const uint32_t *dim;
+	/* At most 4; absent if 0. */
 	unsigned int num_dims;
 	/* Bytes of an element (of a block), and what addresses are aligned to. */
 	unsigned int size;
@@ -78,6 +79,8 @@ static int check_align(const struct tensor *t, struct isa_fault *fault)
 {
 	unsigned int i;
 
+	if (!t->num_dims)
+		return 0;
 	if (t->addr % t->align)
 		return fault_set(fault, LOOM_ERR_CMD_ALIGN, t->addr_field);
 	for (i = 0; i < t->num_dims; i++)
@@ -93,6 +96,8 @@ static int check_range(const struct tensor *t, struct isa_fault *fault)
 	__int128 low = t->addr, high = (__int128)t->addr + t->size, step;
 	unsigned int i;
 
+	if (!t->num_dims)
+		return 0;
 	for (i = 0; i < t->num_dims; i++) {
 		if (!t->dim[i])
 			return 0;
@@ -107,38 +112,32 @@ static int check_range(const struct tensor *t, struct isa_fault *fault)
 	return 0;
 }
 
-static int check_tensor(const struct tensor *t, struct isa_fault *fault)
-{
-	if (check_align(t, fault))
-		return -1;
-	return check_range(t, fault);
-}
-
 /* -------------------------------------------------------------------- COPY */
 
 #define COPY_FIELD(m) offsetof(struct loom_cmd_copy, m)
 
+static bool is_indexed(const struct loom_cmd_copy *c)
+{
+	return c->mode == LOOM_COPY_GATHER || c->mode == LOOM_COPY_SCATTER;
+}
+
 static int check_copy_types(const struct loom_cmd_copy *c,
 			    struct isa_fault *fault)
 {
-	bool indexed = c->mode == LOOM_COPY_GATHER ||
-		       c->mode == LOOM_COPY_SCATTER;
+	bool fill = c->mode == LOOM_COPY_FILL;
+	bool is_int = c->index_type == LOOM_TYPE_I32 ||
+		      c->index_type == LOOM_TYPE_I64;
 
-	if (c->mode == LOOM_COPY_FILL) {
-		if (c->src_type != LOOM_TYPE_NONE)
-			return fault_set(fault, LOOM_ERR_CMD_TYPE,
-					 COPY_FIELD(src_type));
-		if (c->src)
-			return fault_set(fault, LOOM_ERR_CMD_FIELD,
-					 COPY_FIELD(src));
-	} else if (!accel_type_size(c->src_type)) {
+	if (fill && c->src)
+		return fault_set(fault, LOOM_ERR_CMD_FIELD, COPY_FIELD(src));
+	if (!is_indexed(c) && c->index)
+		return fault_set(fault, LOOM_ERR_CMD_FIELD, COPY_FIELD(index));
+	if (fill ? c->src_type != LOOM_TYPE_NONE :
+		   !accel_type_size(c->src_type))
 		return fault_set(fault, LOOM_ERR_CMD_TYPE, COPY_FIELD(src_type));
-	}
 	if (!accel_type_size(c->dst_type))
 		return fault_set(fault, LOOM_ERR_CMD_TYPE, COPY_FIELD(dst_type));
-	if (indexed ? c->index_type != LOOM_TYPE_I32 &&
-		      c->index_type != LOOM_TYPE_I64 :
-		      c->index_type != LOOM_TYPE_NONE)
+	if (is_indexed(c) ? !is_int : c->index_type != LOOM_TYPE_NONE)
 		return fault_set(fault, LOOM_ERR_CMD_TYPE,
 				 COPY_FIELD(index_type));
 	return 0;
@@ -152,16 +151,21 @@ static int check_copy(const struct loom_cmd_copy *c, struct isa_fault *fault)
 	unsigned int dst_size = accel_type_size(c->dst_type);
 	unsigned int index_size = accel_type_size(c->index_type);
 	int64_t src_stride[4], dst_stride[4], index_stride[3];
-	struct tensor src = {
-		c->src, src_stride, c->dim, 4, src_size, src_size,
+	const struct tensor src = {
+		c->src, src_stride,
+		c->mode == LOOM_COPY_GATHER ? far_dim : c->dim,
+		src_size ? 4 : 0, src_size, src_size,
 		COPY_FIELD(src), COPY_FIELD(src_stride),
 	};
-	struct tensor dst = {
-		c->dst, dst_stride, c->dim, 4, dst_size, dst_size,
+	const struct tensor dst = {
+		c->dst, dst_stride,
+		c->mode == LOOM_COPY_SCATTER ? far_dim : c->dim,
+		4, dst_size, dst_size,
 		COPY_FIELD(dst), COPY_FIELD(dst_stride),
 	};
-	struct tensor index = {
-		c->index, index_stride, c->dim + 1, 3, index_size, index_size,
+	const struct tensor index = {
+		c->index, index_stride, c->dim + 1,
+		index_size ? 3 : 0, index_size, index_size,
 		COPY_FIELD(index), COPY_FIELD(index_stride),
 	};
 
@@ -170,21 +174,17 @@ static int check_copy(const struct loom_cmd_copy *c, struct isa_fault *fault)
 	memcpy(src_stride, c->src_stride, sizeof(src_stride));
 	memcpy(dst_stride, c->dst_stride, sizeof(dst_stride));
 	memcpy(index_stride, c->index_stride, sizeof(index_stride));
-	if (c->mode == LOOM_COPY_GATHER)
-		src.dim = far_dim;
-	if (c->mode == LOOM_COPY_SCATTER)
-		dst.dim = far_dim;
-
-	if (src_size && check_tensor(&src, fault))
+	if (check_align(&dst, fault) || check_align(&src, fault) ||
+	    check_align(&index, fault) || check_range(&src, fault) ||
+	    check_range(&dst, fault) || check_range(&index, fault))
 		return -1;
-	if (check_tensor(&dst, fault))
-		return -1;
-	return index_size ? check_tensor(&index, fault) : 0;
+	return 0;
 }
 
 /* ------------------------------------------------------------------ MATMUL */
 
 #define MATMUL_FIELD(m) offsetof(struct loom_cmd_matmul, m)
+#define MATMUL_MAX_EXTENT 0x7fffffffu
 
 static bool is_f8(uint32_t type)
 {
@@ -220,8 +220,33 @@ static int check_matmul_types(const struct loom_cmd_matmul *c,
 		return fault_set(fault, LOOM_ERR_CMD_TYPE, MATMUL_FIELD(c_type));
 	if (!(integer ? c->d_type == LOOM_TYPE_I32 : is_matmul_out(c->d_type)))
 		return fault_set(fault, LOOM_ERR_CMD_TYPE, MATMUL_FIELD(d_type));
-	if (integer && c->alpha != 0x3f800000)
+	return 0;
+}
+
+static int check_matmul_values(const struct loom_cmd_matmul *c,
+			       struct isa_fault *fault)
+{
+	const uint32_t one = 0x3f800000;
+	unsigned int i;
+
+	if (c->a_type == LOOM_TYPE_I8 && c->alpha != one)
 		return fault_set(fault, LOOM_ERR_CMD_FIELD, MATMUL_FIELD(alpha));
+	if (c->m > MATMUL_MAX_EXTENT)
+		return fault_set(fault, LOOM_ERR_CMD_FIELD, MATMUL_FIELD(m));
+	if (c->n > MATMUL_MAX_EXTENT)
+		return fault_set(fault, LOOM_ERR_CMD_FIELD, MATMUL_FIELD(n));
+	if (c->k > MATMUL_MAX_EXTENT ||
+	    (isa_is_block_type(c->b_type) && c->k % 32))
+		return fault_set(fault, LOOM_ERR_CMD_FIELD, MATMUL_FIELD(k));
+	for (i = 0; i < 2; i++)
+		if (c->batch[i] > MATMUL_MAX_EXTENT)
+			return fault_set(fault, LOOM_ERR_CMD_FIELD,
+					 MATMUL_FIELD(batch) + i * 4);
+	if (c->c_type == LOOM_TYPE_NONE && c->c)
+		return fault_set(fault, LOOM_ERR_CMD_FIELD, MATMUL_FIELD(c));
+	if (isa_is_block_type(c->b_type) && c->b_stride[0])
+		return fault_set(fault, LOOM_ERR_CMD_FIELD,
+				 MATMUL_FIELD(b_stride));
 	return 0;
 }
 
@@ -242,23 +267,18 @@ static int check_matrix(const struct loom_cmd_matmul *c, uint32_t type,
 		return 0;
 	memcpy(stride, strides, sizeof(stride));
 	if (isa_is_block_type(type)) {
-		if (stride[0])
-			return fault_set(fault, LOOM_ERR_CMD_FIELD, stride_field);
 		/* Blocks run along k; each begins with an f16. */
 		t.size = rows / 32 * (type == LOOM_TYPE_Q8_0 ? 34 : 18);
 		t.align = 2;
 	}
-	return check_tensor(&t, fault);
+	return check_align(&t, fault) || check_range(&t, fault) ? -1 : 0;
 }
 
 static int check_matmul(const struct loom_cmd_matmul *c,
 			struct isa_fault *fault)
 {
-	if (check_matmul_types(c, fault))
+	if (check_matmul_types(c, fault) || check_matmul_values(c, fault))
 		return -1;
-	if (isa_is_block_type(c->b_type) && c->k % 32)
-		return fault_set(fault, LOOM_ERR_CMD_FIELD, MATMUL_FIELD(k));
-
 #define MATRIX(x, rows, cols) \
 	check_matrix(c, c->x##_type, c->x, MATMUL_FIELD(x), c->x##_stride, \
 		     MATMUL_FIELD(x##_stride), rows, cols, fault)
@@ -279,56 +299,145 @@ static size_t vector_operands_at(unsigned int i)
 	       i * sizeof(struct loom_vec_operand);
 }
 
-static int check_operand(const struct loom_cmd_vector *c, unsigned int i,
-			 struct isa_fault *fault)
+static const struct loom_vec_operand *
+vector_operand(const struct loom_cmd_vector *c, unsigned int i)
 {
+	return (const void *)((const char *)c + vector_operands_at(i));
+}
+
+static const struct loom_vec_insn *
+vector_insns(const struct loom_cmd_vector *c)
+{
+	return (const void *)vector_operand(c, c->num_operands);
+}
+
+/*
+ * How far the program goes along dimension 0 of operand @n, which lies at @op;
+ * 0 if it does not use it.
+ */
+static uint32_t vector_reach(const struct loom_cmd_vector *c, unsigned int n,
+			     const struct loom_vec_operand *op, uint32_t period)
+{
+	const struct loom_vec_insn *in = vector_insns(c);
+	uint32_t reach = 0, extent;
+	const struct isa_vec *v;
+	unsigned int i;
+	uint8_t reg;
+
+	for (i = 0; i < c->num_insns; i++, in++) {
+		v = isa_vec(in->op);
+		if (in->operand != n || !strchr(v->form, 'O'))
+			continue;
+		reg = strchr(v->form, 'D') ? in->dst : in->a;
+		if (in->op == LOOM_VEC_LDX)
+			extent = op->limit;
+		else
+			extent = reg < LOOM_VEC_NUM_V ? period : 1;
+		if (extent > reach)
+			reach = extent;
+	}
+	return reach;
+}
+
+static struct tensor operand_tensor(const struct loom_cmd_vector *c,
+				    unsigned int i, uint32_t dim[4],
+				    int64_t stride[4])
+{
+	const struct loom_vec_operand *op = vector_operand(c, i);
 	size_t at = vector_operands_at(i);
-	const struct loom_vec_operand *op = (const void *)((const char *)c + at);
-	uint32_t dim[4];
-	int64_t stride[4];
 	unsigned int size = accel_type_size(op->type), d;
-	struct tensor t = {
+
+	memcpy(stride, op->stride, sizeof(op->stride));
+	for (d = 0; d < 4; d++)
+		dim[d] = op->wrap[d] && op->wrap[d] < c->dim[d] ?
+			 op->wrap[d] : c->dim[d];
+	return (struct tensor){
 		op->addr, stride, dim, 4, size, size,
 		at + offsetof(struct loom_vec_operand, addr),
 		at + offsetof(struct loom_vec_operand, stride),
 	};
+}
 
-	if (check_fields(&isa_operand, op, at, fault))
-		return -1;
-	if (!size)
+static int check_operand(const struct loom_cmd_vector *c, unsigned int i,
+			 struct isa_fault *fault)
+{
+	const struct loom_vec_operand *op = vector_operand(c, i);
+	size_t at = vector_operands_at(i);
+	uint32_t dim[4];
+	int64_t stride[4];
+	struct tensor t;
+
+	if (!accel_type_size(op->type))
 		return fault_set(fault, LOOM_ERR_CMD_TYPE,
 				 at + offsetof(struct loom_vec_operand, type));
-	memcpy(stride, op->stride, sizeof(stride));
-	for (d = 0; d < 4; d++)
-		dim[d] = op->wrap[d] && op->wrap[d] < c->dim[d] ?
-			 op->wrap[d] : c->dim[d];
-	/* LDX indexes dimension 0 itself, up to the limit. */
-	if (op->limit > dim[0] && dim[0])
-		dim[0] = op->limit;
-	return check_tensor(&t, fault);
+	if (check_fields(&isa_operand, op, at, fault))
+		return -1;
+	t = operand_tensor(c, i, dim, stride);
+	return check_align(&t, fault);
+}
+
+static bool is_narrow_float(uint32_t type)
+{
+	return type == LOOM_TYPE_F16 || type == LOOM_TYPE_BF16 || is_f8(type);
+}
+
+/* LDI and STI move bits: of integers, or of an f32. */
+static int check_integer_use(const struct loom_cmd_vector *c,
+			     struct isa_fault *fault)
+{
+	const struct loom_vec_insn *in = vector_insns(c);
+	unsigned int i;
+
+	for (i = 0; i < c->num_insns; i++, in++) {
+		if (in->op != LOOM_VEC_LDI && in->op != LOOM_VEC_STI)
+			continue;
+		if (is_narrow_float(vector_operand(c, in->operand)->type))
+			return fault_set(fault, LOOM_ERR_CMD_TYPE,
+					 vector_operands_at(in->operand) +
+					 offsetof(struct loom_vec_operand, type));
+	}
+	return 0;
+}
+
+static int check_ranges(const struct loom_cmd_vector *c,
+			struct isa_fault *fault)
+{
+	uint32_t dim[4];
+	int64_t stride[4];
+	struct tensor t;
+	unsigned int i;
+
+	for (i = 0; i < c->num_operands; i++) {
+		t = operand_tensor(c, i, dim, stride);
+		dim[0] = vector_reach(c, i, vector_operand(c, i), dim[0]);
+		if (check_range(&t, fault))
+			return -1;
+	}
+	return 0;
 }
 
 static int check_vector(const struct loom_cmd_vector *c,
 			struct isa_fault *fault)
 {
 	size_t at = vector_operands_at(c->num_operands);
-	const struct loom_vec_insn *insns = (const void *)((const char *)c + at);
-	size_t end = at + c->num_insns * sizeof(*insns);
-	const uint8_t *bytes = (const uint8_t *)c;
+	size_t end = at + c->num_insns * sizeof(struct loom_vec_insn);
 	size_t size = (size_t)c->hdr.size64 * LOOM_CMD_ALIGN;
 	struct vec_fault vf;
 	unsigned int i;
 
+	for (; end < size; end++)
+		if (((const uint8_t *)c)[end])
+			return fault_set(fault, LOOM_ERR_CMD_RESERVED, end);
 	for (i = 0; i < c->num_operands; i++)
 		if (check_operand(c, i, fault))
 			return -1;
-	if (vec_check(insns, c->num_insns, c->num_operands, &vf))
+	if (vec_check(vector_insns(c), c->num_insns, c->num_operands, &vf))
 		return fault_set(fault, vf.error,
-				 at + vf.insn * sizeof(*insns) + vf.field);
-	for (; end < size; end++)
-		if (bytes[end])
-			return fault_set(fault, LOOM_ERR_CMD_RESERVED, end);
-	return 0;
+				 at + vf.insn * sizeof(struct loom_vec_insn) +
+				 vf.field);
+	if (check_integer_use(c, fault))
+		return -1;
+	return check_ranges(c, fault);
 }
 
 /* -------------------------------------------------------------------- head */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Operations on whole rows: norms, softmax, sums, argmax. */
+#include <string.h>
+
 #include "ops_internal.h"
 
 /* s1 = 1 / sqrt(s0 / n + eps) */
@@ -171,20 +173,27 @@ int accel_op_sum(struct accel_cmdbuf *cb, const struct accel_tensor *dst,
 	};
 	unsigned int order[4] = { 0, 1, 2, 3 };
 	struct accel_tensor x, y;
+	uint32_t want[4];
 	struct op op;
+	int rc;
 
 	API_ENTER();
 	if (over > 3)
 		return op_fail("sum", "there is no dimension %u", over);
 	if (!dst || !src)
 		return op_fail("sum", "a tensor is NULL");
+	memcpy(want, src->dim, sizeof(want));
+	want[over] = 1;
+	rc = op_check_dim("sum", "dst", dst, want);
+	if (rc)
+		return rc;
 	/* The dimension that is summed becomes the lanes. */
 	order[0] = over;
 	order[over] = 0;
 	x = accel_tensor_permute(src, order);
 	y = accel_tensor_permute(dst, order);
 	op_begin(&op, "sum", &x);
-	op_row(&op, "dst (summed dimension first)", &y);
+	op_row(&op, "dst", &y);
 	op_read(&op, "src", &x);
 	return op_emit(&op, cb, &prog, NULL);
 }

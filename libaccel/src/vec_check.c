@@ -62,26 +62,27 @@ static uint32_t loop_reductions(const struct loom_vec_insn *insns,
 static int check_unused(struct vec_state *st, const struct isa_vec *v,
 			const struct loom_vec_insn *in)
 {
-	const char *text = "the instruction does not use this field";
+	size_t field = 0;
 
 	if (in->dst && !has(v, 'D') && !has(v, 'd'))
-		return fail(st, LOOM_ERR_VEC_OPERAND, INSN_FIELD(dst), text);
-	if (in->a && !has(v, 'A'))
-		return fail(st, LOOM_ERR_VEC_OPERAND, INSN_FIELD(a), text);
-	if (in->b && !has(v, 'B'))
-		return fail(st, LOOM_ERR_VEC_OPERAND, INSN_FIELD(b), text);
-	if (in->c && !has(v, 'C'))
-		return fail(st, LOOM_ERR_VEC_OPERAND, INSN_FIELD(c), text);
-	if (in->operand && !has(v, 'O'))
-		return fail(st, LOOM_ERR_VEC_OPERAND, INSN_FIELD(operand), text);
-	if (in->imm && !has(v, 'I'))
-		return fail(st, LOOM_ERR_VEC_OPERAND, INSN_FIELD(imm), text);
-	if (in->reserved0)
-		return fail(st, LOOM_ERR_CMD_RESERVED, INSN_FIELD(reserved0),
-			    text);
-	if (in->reserved1)
-		return fail(st, LOOM_ERR_CMD_RESERVED, INSN_FIELD(reserved1),
-			    text);
+		field = INSN_FIELD(dst);
+	else if (in->a && !has(v, 'A'))
+		field = INSN_FIELD(a);
+	else if (in->b && !has(v, 'B'))
+		field = INSN_FIELD(b);
+	else if (in->c && !has(v, 'C'))
+		field = INSN_FIELD(c);
+	else if (in->operand && !has(v, 'O'))
+		field = INSN_FIELD(operand);
+	else if (in->reserved0)
+		field = INSN_FIELD(reserved0);
+	else if (in->imm && !has(v, 'I'))
+		field = INSN_FIELD(imm);
+	else if (in->reserved1)
+		field = INSN_FIELD(reserved1);
+	if (field)
+		return fail(st, LOOM_ERR_CMD_RESERVED, field,
+			    "the instruction does not use this field");
 	return 0;
 }
 
@@ -89,12 +90,12 @@ static int check_dst(struct vec_state *st, const struct isa_vec *v,
 		     const struct loom_vec_insn *in)
 {
 	if (has(v, 'd')) {
-		if (!is_scalar(in->dst))
-			return fail(st, LOOM_ERR_VEC_OPERAND, INSN_FIELD(dst),
-				    "a reduction writes a scalar register");
 		if (!st->in_loop)
 			return fail(st, LOOM_ERR_VEC_LOOP, INSN_FIELD(op),
 				    "a reduction stands between LOOP and END");
+		if (!is_scalar(in->dst))
+			return fail(st, LOOM_ERR_VEC_OPERAND, INSN_FIELD(dst),
+				    "a reduction writes a scalar register");
 		return 0;
 	}
 	if (!has(v, 'D'))
@@ -145,6 +146,12 @@ static int check_sources(struct vec_state *st, const struct isa_vec *v,
 		return -1;
 	if (has(v, 'C') && check_src(st, in->c, INSN_FIELD(c), scalar))
 		return -1;
+	return 0;
+}
+
+static int check_operand(struct vec_state *st, const struct isa_vec *v,
+			 const struct loom_vec_insn *in)
+{
 	if (has(v, 'O') && in->operand >= st->num_operands)
 		return fail(st, LOOM_ERR_VEC_OPERAND, INSN_FIELD(operand),
 			    "no such operand");
@@ -162,7 +169,7 @@ static int check_imm(struct vec_state *st, const struct loom_vec_insn *in)
 	else if (in->op == LOOM_VEC_DIM)
 		ok = in->imm <= 3;
 	if (!ok)
-		return fail(st, LOOM_ERR_VEC_OPERAND, INSN_FIELD(imm),
+		return fail(st, LOOM_ERR_CMD_FIELD, INSN_FIELD(imm),
 			    "the number is out of range");
 	return 0;
 }
@@ -197,8 +204,8 @@ static int check_insn(struct vec_state *st, unsigned int num)
 		return fail(st, LOOM_ERR_VEC_OPCODE, INSN_FIELD(op),
 			    "no such instruction");
 	if (check_unused(st, v, in) || check_loop(st, in, num) ||
-	    check_dst(st, v, in) || check_sources(st, v, in) ||
-	    check_imm(st, in))
+	    check_sources(st, v, in) || check_dst(st, v, in) ||
+	    check_operand(st, v, in) || check_imm(st, in))
 		return -1;
 	if (has(v, 'D') && is_vector(in->dst))
 		st->written |= 1u << in->dst;

@@ -45,31 +45,29 @@ INLINE __m256i broadcast(const uint8_t *p)
 	return _mm256_set1_epi32(word);
 }
 
-INLINE __m256i fma_f32(__m256i acc, __m256i a, __m256i b)
-{
-	return _mm256_castps_si256(_mm256_fmadd_ps(_mm256_castsi256_ps(a),
-						   _mm256_castsi256_ps(b),
-						   _mm256_castsi256_ps(acc)));
-}
+/*
+ * What a kernel does with its registers.  The sums have the type that their
+ * instructions want: the compiler cannot keep 12 of any other in registers.
+ */
+typedef uint32_t v8u __attribute__((vector_size(32)));
 
-INLINE __m256i add_f32(__m256i a, __m256i b)
-{
-	return _mm256_castps_si256(_mm256_add_ps(_mm256_castsi256_ps(a),
-						 _mm256_castsi256_ps(b)));
-}
+#define F32_SUM		__m256
+#define F32_LOAD(p)	_mm256_loadu_ps((const float *)(p))
+#define F32_STORE(p, v)	_mm256_storeu_ps((float *)(p), v)
+#define F32_ZERO()	_mm256_setzero_ps()
+#define F32_ADD(a, b)	_mm256_add_ps(a, b)
+#define S32_SUM		v8u
+#define S32_LOAD(p)	(v8u)_mm256_loadu_si256((const __m256i *)(p))
+#define S32_STORE(p, v)	_mm256_storeu_si256((__m256i *)(p), (__m256i)(v))
+#define S32_ZERO()	((v8u) { 0 })
+#define S32_ADD(a, b)	((a) + (b))
 
-INLINE __m256i dot_s16(__m256i acc, __m256i a, __m256i b)
-{
-	return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b));
-}
-
-INLINE __m256i add_s32(__m256i a, __m256i b)
-{
-	return _mm256_add_epi32(a, b);
-}
+#define DOT_F32(c, a, b) _mm256_fmadd_ps(_mm256_castsi256_ps(a), \
+					 _mm256_castsi256_ps(b), c)
+#define DOT_S16(c, a, b) ((c) + (v8u)_mm256_madd_epi16(a, b))
 
 /* The loops of a kernel; @lines is a constant, so all of @c is in registers. */
-#define DEFINE_TILE(name, dot, add)					\
+#define DEFINE_TILE(name, T, dot)					\
 INLINE void name##_lines(const struct loom_matmul_tile *t,		\
 			 const unsigned int lines)			\
 {									\
@@ -79,26 +77,25 @@ INLINE void name##_lines(const struct loom_matmul_tile *t,		\
 	for (size_t left = t->groups; left;) {				\
 		size_t n = left < t->step ? left : t->step;		\
 		uint32_t *acc = t->acc;					\
-		__m256i c[MR][2];					\
+		T##_SUM c[MR][2];					\
 									\
 		left -= n;						\
 		UNROLL for (unsigned int i = 0; i < lines; i++)		\
-			c[i][0] = c[i][1] = _mm256_setzero_si256();	\
+			c[i][0] = c[i][1] = T##_ZERO();			\
 		for (; n; n--, a += 4, b += NR) {			\
-			__m256i b0 = load(b), b1 = load(b + 8);		\
+			__m256i y0 = load(b), y1 = load(b + 8);		\
 									\
 			UNROLL for (unsigned int i = 0; i < lines; i++) { \
 				__m256i x = broadcast(a + i * t->a_stride); \
 									\
-				c[i][0] = dot(c[i][0], x, b0);		\
-				c[i][1] = dot(c[i][1], x, b1);		\
+				c[i][0] = dot(c[i][0], x, y0);		\
+				c[i][1] = dot(c[i][1], x, y1);		\
 			}						\
 		}							\
 		UNROLL for (unsigned int i = 0; i < lines; i++, acc += NR) { \
-			_mm256_storeu_si256((void *)acc,		\
-				add(load(acc), c[i][0]));		\
-			_mm256_storeu_si256((void *)(acc + 8),		\
-				add(load(acc + 8), c[i][1]));		\
+			T##_STORE(acc, T##_ADD(T##_LOAD(acc), c[i][0])); \
+			T##_STORE(acc + 8,				\
+				  T##_ADD(T##_LOAD(acc + 8), c[i][1]));	\
 		}							\
 	}								\
 }									\
@@ -115,8 +112,8 @@ TARGET static void name(const struct loom_matmul_tile *t)		\
 	}								\
 }
 
-DEFINE_TILE(tile_f32, fma_f32, add_f32)
-DEFINE_TILE(tile_s16, dot_s16, add_s32)
+DEFINE_TILE(tile_f32, F32, DOT_F32)
+DEFINE_TILE(tile_s16, S32, DOT_S16)
 
 /* The compiler keeps scalar and vector operations under the same MXCSR. */
 static void finish_float(const struct loom_matmul_row *row)

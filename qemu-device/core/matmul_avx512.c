@@ -54,23 +54,32 @@ INLINE __mmask64 first64(size_t n)
 
 /* Kernels ----------------------------------------------------------------- */
 
-#define DOT_F32(c, a, b) \
-	_mm512_castps_si512(_mm512_fmadd_ps(_mm512_castsi512_ps(a), \
-					    _mm512_castsi512_ps(b), \
-					    _mm512_castsi512_ps(c)))
-#define DOT_BF16(c, a, b) \
-	_mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(c), \
-					     (__m512bh)(a), (__m512bh)(b)))
-#define DOT_S16(c, a, b)	_mm512_add_epi32(c, _mm512_madd_epi16(a, b))
+/*
+ * What a kernel does with its registers.  The sums have the type that their
+ * instructions want: the compiler cannot keep 24 of any other in registers.
+ */
+typedef uint32_t v16u __attribute__((vector_size(64)));
+
+#define F32_SUM		__m512
+#define F32_LOAD(p)	_mm512_loadu_ps(p)
+#define F32_STORE(p, v)	_mm512_storeu_ps(p, v)
+#define F32_ZERO()	_mm512_setzero_ps()
+#define F32_ADD(a, b)	_mm512_add_ps(a, b)
+#define S32_SUM		v16u
+#define S32_LOAD(p)	(v16u)_mm512_loadu_si512(p)
+#define S32_STORE(p, v)	_mm512_storeu_si512(p, (__m512i)(v))
+#define S32_ZERO()	((v16u) { 0 })
+#define S32_ADD(a, b)	((a) + (b))
+
+#define DOT_F32(c, a, b) _mm512_fmadd_ps(_mm512_castsi512_ps(a), \
+					 _mm512_castsi512_ps(b), c)
+#define DOT_BF16(c, a, b) _mm512_dpbf16_ps(c, (__m512bh)(a), (__m512bh)(b))
+#define DOT_S16(c, a, b) ((c) + (v16u)_mm512_madd_epi16(a, b))
 /* B is the unsigned operand, so that A can stay what it is. */
-#define DOT_S8(c, a, b)		_mm512_dpbusd_epi32(c, b, a)
-#define ADD_F32(a, b) \
-	_mm512_castps_si512(_mm512_add_ps(_mm512_castsi512_ps(a), \
-					  _mm512_castsi512_ps(b)))
-#define ADD_S32(a, b)		_mm512_add_epi32(a, b)
+#define DOT_S8(c, a, b)	(v16u)_mm512_dpbusd_epi32((__m512i)(c), b, a)
 
 /* The loops of a kernel; @lines is a constant, so all of @c is in registers. */
-#define DEFINE_TILE(name, target, dot, add)				\
+#define DEFINE_TILE(name, target, T, dot)				\
 target static inline __attribute__((always_inline))			\
 void name##_lines(const struct loom_matmul_tile *t, const unsigned int lines) \
 {									\
@@ -80,12 +89,12 @@ void name##_lines(const struct loom_matmul_tile *t, const unsigned int lines) \
 	for (size_t left = t->groups; left;) {				\
 		size_t n = left < t->step ? left : t->step;		\
 		uint32_t *acc = t->acc;					\
-		__m512i c[MR][4];					\
+		T##_SUM c[MR][4];					\
 									\
 		left -= n;						\
-		UNROLL for (unsigned int i = 0; i < lines; i++)	\
+		UNROLL for (unsigned int i = 0; i < lines; i++)		\
 			UNROLL for (unsigned int j = 0; j < 4; j++)	\
-				c[i][j] = _mm512_setzero_si512();	\
+				c[i][j] = T##_ZERO();			\
 		for (; n; n--, a += 4, b += NR) {			\
 			__m512i x, y[4];				\
 									\
@@ -99,8 +108,8 @@ void name##_lines(const struct loom_matmul_tile *t, const unsigned int lines) \
 		}							\
 		UNROLL for (unsigned int i = 0; i < lines; i++, acc += NR) \
 			UNROLL for (unsigned int j = 0; j < 4; j++)	\
-				store(acc + 16 * j,			\
-				      add(load(acc + 16 * j), c[i][j])); \
+				T##_STORE(acc + 16 * j, T##_ADD(	\
+					T##_LOAD(acc + 16 * j), c[i][j])); \
 	}								\
 }									\
 									\
@@ -116,10 +125,10 @@ target static void name(const struct loom_matmul_tile *t)		\
 	}								\
 }
 
-DEFINE_TILE(tile_f32, TARGET, DOT_F32, ADD_F32)
-DEFINE_TILE(tile_s16, TARGET, DOT_S16, ADD_S32)
-DEFINE_TILE(tile_s8, TARGET_VNNI, DOT_S8, ADD_S32)
-DEFINE_TILE(tile_bf16, TARGET_BF16, DOT_BF16, ADD_F32)
+DEFINE_TILE(tile_f32, TARGET, F32, DOT_F32)
+DEFINE_TILE(tile_s16, TARGET, S32, DOT_S16)
+DEFINE_TILE(tile_s8, TARGET_VNNI, S32, DOT_S8)
+DEFINE_TILE(tile_bf16, TARGET_BF16, F32, DOT_BF16)
 
 /*
  * One step with sums whose order, rounding and flushing matter, and what Loom
@@ -152,7 +161,7 @@ TARGET_BF16 bool loom_matmul_bf16_exact(void)
 		a[i] = row[i][1] << 16 | row[i][3];
 		b[i] = row[i][2] << 16 | row[i][4];
 	}
-	store(acc, DOT_BF16(load(acc), load(a), load(b)));
+	_mm512_storeu_ps(acc, DOT_BF16(_mm512_loadu_ps(acc), load(a), load(b)));
 	for (size_t i = 0; i < rows; i++)
 		exact &= acc[i] == row[i][5];
 	return exact;

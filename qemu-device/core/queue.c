@@ -9,10 +9,11 @@
  * Scheduling.  A worker takes one queue, runs one slice of it and looks again.
  * The queue is the one of the highest priority, and within a priority the one
  * that has waited longest.  One slice in LOOM_FAIR_SLICE goes to the queue that
- * has waited longest of all priorities, so that none starves.  A slice ends
- * with its job, when the queue blocks, before the next command if a higher
- * priority became ready, and after LOOM_SLICE_COMMANDS if an equal one did.  It
- * gets at least one command done, so the starvation bound is in commands.
+ * has waited longest of all priorities.  A slice ends with its job, when the
+ * queue blocks, before the next command if a higher priority became ready, and
+ * after LOOM_SLICE_COMMANDS if anything else is ready.  It gets at least one
+ * command done.  So a ready queue gets a command done at the latest after
+ * LOOM_FAIR_SLICE * LOOM_SLICE_COMMANDS of others per queue that waits longer.
  *
  * Reset.  The abort flag makes the worker leave at the next command or poll of
  * an engine; whoever resets waits for it.  After that nothing of the queue's
@@ -238,6 +239,19 @@ static bool job_begin(struct loom_core *core, struct loom_queue *q)
 	return true;
 }
 
+/* All queues that could run. */
+static uint64_t ready_all(const struct loom_core *core)
+{
+	uint64_t all = 0;
+	unsigned int p;
+
+	if (core->stopped || !(core->ctrl & LOOM_CTRL_ENABLE))
+		return 0;
+	for (p = 0; p < LOOM_PRIORITIES; p++)
+		all |= core->ready[p];
+	return all;
+}
+
 /* After a command: go on with this queue? */
 static bool slice_goes_on(struct loom_core *core, struct loom_queue *q,
 			  unsigned int done)
@@ -250,7 +264,7 @@ static bool slice_goes_on(struct loom_core *core, struct loom_queue *q,
 		!q->failing && !queue_dropped(q);
 	for (p = q->priority + 1; p < LOOM_PRIORITIES; p++)
 		go_on = go_on && !core->ready[p];
-	if (done >= LOOM_SLICE_COMMANDS && core->ready[q->priority])
+	if (done >= LOOM_SLICE_COMMANDS && ready_all(core))
 		go_on = false;
 	loom_unlock(core);
 	return go_on;
@@ -311,18 +325,6 @@ static struct loom_queue *pick_oldest(struct loom_core *core, uint64_t ready)
 			best = q;
 	}
 	return best;
-}
-
-static uint64_t ready_all(const struct loom_core *core)
-{
-	uint64_t all = 0;
-	unsigned int p;
-
-	if (core->stopped || !(core->ctrl & LOOM_CTRL_ENABLE))
-		return 0;
-	for (p = 0; p < LOOM_PRIORITIES; p++)
-		all |= core->ready[p];
-	return all;
 }
 
 static struct loom_queue *pick(struct loom_core *core)

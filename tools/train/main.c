@@ -19,7 +19,7 @@ static const char help[] =
 "\n"
 "  -d, --device DEVICE    card: index, node, PCI address or \"sim:\"\n"
 "                         (default: $ACCEL_DEVICE, else the first card)\n"
-"      --epochs N         times every image is seen (default 8)\n"
+"      --epochs N         times every image is seen (default 10)\n"
 "      --batch N          images per step (default 200)\n"
 "      --lr X             learning rate of the first step; falls linearly to 0\n"
 "                         (default 0.002)\n"
@@ -350,7 +350,7 @@ static int run(const struct options *opt, const struct dataset *ds)
 int main(int argc, char **argv)
 {
 	struct options opt = {
-		.epochs = 8,
+		.epochs = 10,
 		.batch = 200,
 		.seed = 1,
 		.lr = 0.002f,

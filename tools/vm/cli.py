@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 """loom-vm from its arguments to its exit status."""
-
 import os
 import re
 import shlex
 import signal
-
+import time
 import types
 
 from . import errors, initramfs, kernellog, machine, options, parts, session, terminal
@@ -24,8 +23,12 @@ def main(top, args):
     except Problem as problem:
         say(str(problem))
         return errors.NOT_RUN
+    except TimedOut:
+        return errors.TIMED_OUT
+    except KeyboardInterrupt:
+        return errors.BY_SIGNAL + signal.SIGINT
     except Stopped as stopped:
-        return errors.BY_SIGNAL + (stopped.signum or signal.SIGKILL)
+        return errors.BY_SIGNAL + stopped.signum
     except BrokenPipeError:
         return errors.BY_SIGNAL + signal.SIGPIPE
 
@@ -48,24 +51,28 @@ def _work_directory(top):
 
 
 def _tidy(work):
-    """Remove logs beyond the newest and what killed runs left."""
+    """Remove logs beyond the newest, and what nobody used for a week."""
     logs = []
     for name in os.listdir(work):
         path = os.path.join(work, name)
         try:
-            age = os.stat(path).st_mtime
+            changed = os.lstat(path).st_mtime
         except OSError:
-            continue
+            continue        # another run was faster
         match = re.fullmatch(r"(\d+)\.console\.log", name)
         if match and not os.path.isdir(f"/proc/{match[1]}"):
-            logs.append((age, path))
-        elif name.startswith("initramfs-"):
-            logs.append((age, path))
+            logs.append((changed, path))
+        elif name.startswith("initramfs-") and changed < time.time() - 7 * 86400:
+            _remove(path)
     for _, path in sorted(logs)[:-_KEPT_LOGS]:
-        try:
-            os.unlink(path)
-        except OSError:
-            pass        # another run was faster
+        _remove(path)
+
+
+def _remove(path):
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def _link_last(work, console):
@@ -161,9 +168,14 @@ def _time_out(_signum, _frame):
     raise TimedOut
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
 def _catch_signals(chosen):
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(signum, _stop)
+    for signum in _ENDING:
+        # nohup(1) means us too.
+        if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, _stop)
     signal.signal(signal.SIGALRM, _time_out)
     if chosen.timeout:
         signal.setitimer(signal.ITIMER_REAL, chosen.timeout)
@@ -172,16 +184,15 @@ def _catch_signals(chosen):
 def _ignore_signals():
     """From here on ending the machine is all that we do."""
     signal.setitimer(signal.ITIMER_REAL, 0)
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT,
-                   signal.SIGALRM):
+    for signum in (*_ENDING, signal.SIGALRM):
         signal.signal(signum, signal.SIG_IGN)
 
 
 def _run(top, chosen):
-    # Opened files must be where QEMU looks for them, and it has our directory.
     plan = _make_plan(top, chosen)
     if chosen.dry_run:
-        print(shlex.join(machine.command_line(chosen, plan)))
+        words = map(shlex.quote, machine.command_line(chosen, plan))
+        print(" ".join(words).replace(" -", " \\\n  -"))
         return 0
 
     mark = f"loom-vm: end of command {os.getpid()}"
@@ -210,12 +221,17 @@ def _run_session(vm, log, chosen, setup):
     """Run the command and return its status or ours."""
     running = session.Session(vm, log, chosen, setup)
     if not chosen.command and setup["terminal"] == "full":
-        _greet(chosen, setup)
+        say(f"{setup['cwd']} is shared, other changes are lost; Enter ~ . kills the VM")
     try:
         status = running.run()
     except TimedOut:
         say(f"timeout: the VM was not done in {chosen.timeout:g} s")
-        running.ask_what_hangs()
+        # Once more, for who reads our output may be what hangs.
+        signal.setitimer(signal.ITIMER_REAL, 2)
+        try:
+            running.ask_what_hangs()
+        except TimedOut:
+            pass
         status = errors.TIMED_OUT
     except session.BootFailed as problem:
         log.poll()
@@ -223,17 +239,14 @@ def _run_session(vm, log, chosen, setup):
         _quote(log.last(12, r"loom|driver|module") or log.last(12))
         status = errors.NOT_RUN
     except session.MachineEnded:
+        running.show_last_words()
         log.poll()
-        if not log.reports:
+        if not log.recent:
+            say(f"the VM did not start ({vm.status()})")
+        elif not log.reports:
             say(f"the VM ended before the command did ({vm.status()})")
         status = errors.NOT_RUN
     return status
-
-
-def _greet(chosen, setup):
-    cards = {0: "no card", 1: "1 card"}.get(chosen.cards, f"{chosen.cards} cards")
-    say(f"{cards}; {setup['cwd']} is shared, other files you write are lost; "
-        "Enter ~ . ends a VM that hangs")
 
 
 def _quote(lines):
@@ -243,15 +256,18 @@ def _quote(lines):
 
 def _conclude(log, status):
     """Report what the kernel reported; return the exit status."""
-    where = os.path.relpath(log.path)
+    where = f"kernel log: {os.path.relpath(log.path)}"
     if log.reports:
         first, *others = log.reports
-        say(f"the guest's kernel reported a problem (command's status: {status}):")
+        if status != errors.NOT_RUN:
+            where += f"; COMMAND returned {status}"
+        say("the guest's kernel reports a problem:")
         _quote(first.lines)
         for report in others[:10]:
-            say(f"and: {report.title()}")
-        if status in (0, errors.NOT_RUN) or status < errors.TIMED_OUT:
+            say(f"and then: {report.title()}")
+        say(f"failed: {first.title()}")
+        if status != errors.TIMED_OUT:
             status = errors.KERNEL_REPORT
-    if status in (errors.KERNEL_REPORT, errors.TIMED_OUT, errors.NOT_RUN):
-        say(f"kernel log: {where}")
+    if log.recent and status in (errors.KERNEL_REPORT, errors.TIMED_OUT, errors.NOT_RUN):
+        say(where)
     return status

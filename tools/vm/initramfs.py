@@ -146,4 +146,5 @@ def build(modules, source, directory):
             for leftover in (temporary, temporary + ".init"):
                 if os.path.exists(leftover):
                     os.unlink(leftover)
+    os.utime(path)      # in use: not to be tidied away
     return path

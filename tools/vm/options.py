@@ -24,7 +24,7 @@ exit status:
   124  --timeout expired; what hung is in the kernel log
   125  loom-vm could not run COMMAND; it says why
   126  COMMAND cannot be executed       127  COMMAND was not found
-  130  Ctrl-C                           128+N  another signal, to either
+  130  Ctrl-C                           128+N  another signal, to either one
 
 environment:
   passed to COMMAND: PATH HOME TERM COLORTERM LANG LANGUAGE LC_* TZ LOOM_*
@@ -87,7 +87,8 @@ def _parser():
                      allow_abbrev=False,
                      formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
                          prog, max_help_position=26, width=80))
-    add = parser.add_argument
+
+    add = parser.add_argument_group("machine").add_argument
 
     add("--cards", type=_count(0, 16), default=1, metavar="N",
         help="cards in the machine, each behind a PCIe root port (default 1)")
@@ -95,24 +96,27 @@ def _parser():
         help="no card, same as --cards 0")
     add("--device-opts", default="", metavar="K=V,...",
         help="properties of each card; QEMU's '-device loom,help' lists them")
-    add("--no-driver", action="store_true", help="do not load loom.ko")
-    add("--driver-opts", default="", metavar="'K=V ...'", help="parameters of loom.ko")
     add("--cpus", type=_count(1, 64), default=2, metavar="N", help="processors (default 2)")
     add("--mem", type=_memory, default="2048M", metavar="SIZE", help="memory (default 2G)")
     add("--accel", choices=("tcg", "kvm"),
         help="how to run the processors; default kvm where the modules kvm_intel or "
              "kvm_amd are loaded and /dev/kvm can be opened, otherwise tcg")
 
+    add = parser.add_argument_group("kernel and driver").add_argument
     add("--kernel", type=_directory, metavar="DIR",
         help="kernel to boot, laid out as by tools/env/kernel.sh (boot/vmlinuz-*, "
              "lib/modules/*); the default is that script's")
     add("--debug-kernel", action="store_true", help="boot the kernel with debug checks")
     add("--module", metavar="FILE",
         help="driver to load (default build/module/loom.ko)")
+    add("--no-driver", action="store_true", help="do not load loom.ko")
+    add("--driver-opts", default="", metavar="'K=V ...'",
+        help="parameters of loom.ko")
     add("--append", default="", metavar="STR", help="add to the kernel's command line")
     add("--panic-on-warn", action="store_true",
         help="end the VM at the first kernel warning")
 
+    add = parser.add_argument_group("command").add_argument
     add("--timeout", type=_seconds, metavar="S",
         help="end the VM after S seconds (exit status 124)")
     add("--cwd", metavar="DIR", help="run COMMAND in DIR, not in the project directory")
@@ -124,6 +128,7 @@ def _parser():
         help="give COMMAND a terminal: for gdb, top, ...")
     add("--no-stdin", action="store_true", help="give COMMAND an empty standard input")
 
+    add = parser.add_argument_group("testing and debugging").add_argument
     add("--qemu-arg", action="append", default=[], metavar="ARG",
         help="pass ARG to QEMU (--qemu-arg=-ARG when it begins with a dash)")
     add("--qmp", metavar="PATH", help="let QEMU listen for QMP on this socket")

@@ -2,6 +2,7 @@
 """Talk to guest-init: start the command, move its input and output."""
 import os
 import selectors
+import signal
 import struct
 import time
 
@@ -163,7 +164,7 @@ class Session:
         if self._escape and data:
             data, quit_now = self._escape.filter(data)
             if quit_now:
-                raise errors.Stopped(0)
+                raise errors.Stopped(signal.SIGKILL)
         if ended:
             self._reads_stdin = False
         if data or ended:
@@ -216,11 +217,18 @@ class Session:
     def _on_qemu(self, _):
         """Show QEMU's own words."""
         data = os.read(self._machine.messages.fileno(), 1 << 16)
+        *lines, self._qemu_line = (self._qemu_line + data).split(b"\n")
         if not data:
             self._selector.unregister(self._machine.messages)
-        *lines, self._qemu_line = (self._qemu_line + data).split(b"\n")
+            lines = [self._qemu_line] if self._qemu_line else []
         for line in lines:
             say(line.decode(errors="replace"), prefix="qemu: ")
+
+    def show_last_words(self):
+        """Show what QEMU said before it ended."""
+        until = time.monotonic() + 1
+        while self._machine.messages in self._selector.get_map() and time.monotonic() < until:
+            self._on_qemu(0)
 
 
 def _write_all(descriptor, data):

@@ -44,7 +44,10 @@ class Raw:
     def __exit__(self, *_):
         if self._saved:
             Raw.active = False
-            termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
+            try:
+                termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
+            except termios.error:
+                pass        # the terminal is gone
 
 
 class Escape:

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * DOC: Contexts
+ *
+ * A context is the register that holds the root of a page table.  Context 0 is
+ * the kernel's own and has none so far.
+ *
+ * The scheduler of a VM's binds is here and not in the VM, because fences of
+ * its jobs may outlive the VM, and on some kernels look at the scheduler when
+ * asked for their name.
+ */
+#include <drm/drm_managed.h>
+
+#include "loom_bind.h"
+#include "loom_compat.h"
+#include "loom_ctx.h"
+#include "loom_device.h"
+
+static void loom_ctx_fini(struct drm_device *drm, void *data)
+{
+	struct loom_ctx *ctx = data;
+
+	drm_sched_fini(&ctx->sched);
+}
+
+static int loom_ctx_init(struct loom_device *ldev, unsigned int id)
+{
+	struct drm_sched_init_args args = {
+		.ops = &loom_bind_sched_ops,
+		.submit_wq = ldev->sched_wq,
+		.timeout_wq = ldev->reset_wq,
+		.num_rqs = 1,
+		.credit_limit = 1,
+		/* A bind only writes memory: it cannot hang. */
+		.timeout = MAX_SCHEDULE_TIMEOUT,
+		.dev = ldev->drm.dev,
+	};
+	struct loom_ctx *ctx;
+	int ret;
+
+	ctx = drmm_kzalloc(&ldev->drm, sizeof(*ctx), GFP_KERNEL);
+	if (!ctx)
+		return -ENOMEM;
+	ctx->ldev = ldev;
+	ctx->id = id;
+	snprintf(ctx->name, sizeof(ctx->name), "loom-bind%u", id);
+	args.name = ctx->name;
+	ret = loom_sched_init(&ctx->sched, &args);
+	if (ret)
+		return ret;
+	ldev->ctxs[id] = ctx;
+	return drmm_add_action_or_reset(&ldev->drm, loom_ctx_fini, ctx);
+}
+
+int loom_ctx_init_all(struct loom_device *ldev)
+{
+	unsigned int i;
+	int ret;
+
+	ldev->ctxs = drmm_kcalloc(&ldev->drm, ldev->hw.num_contexts,
+				  sizeof(*ldev->ctxs), GFP_KERNEL);
+	if (!ldev->ctxs)
+		return -ENOMEM;
+	loom_slots_init(&ldev->ctx_slots, 1, ldev->hw.num_contexts);
+	for (i = 1; i < ldev->hw.num_contexts; i++) {
+		ret = loom_ctx_init(ldev, i);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* Take a free context.  -ENOSPC, -ERESTARTSYS. */
+struct loom_ctx *loom_ctx_get(struct loom_device *ldev)
+{
+	int id = loom_slots_get(&ldev->ctx_slots);
+
+	return id < 0 ? ERR_PTR(id) : ldev->ctxs[id];
+}
+
+void loom_ctx_put(struct loom_ctx *ctx, bool leaving)
+{
+	loom_slots_put(&ctx->ldev->ctx_slots, ctx->id, leaving);
+}
+
+/* The three below: only inside drm_dev_enter(). */
+
+void loom_ctx_set_root(struct loom_ctx *ctx, u64 root)
+{
+	wmb();	/* the table at @root, through the BAR */
+	loom_write64(ctx->ldev, LOOM_REG_CTX_ROOT(ctx->id),
+		     root | LOOM_CTX_ROOT_VALID);
+}
+
+void loom_ctx_clear_root(struct loom_ctx *ctx)
+{
+	loom_write64(ctx->ldev, LOOM_REG_CTX_ROOT(ctx->id), 0);
+}
+
+/*
+ * Make changes of the page table count.  On return the card uses no translation
+ * that was made before.
+ */
+void loom_ctx_invalidate(struct loom_ctx *ctx)
+{
+	wmb();	/* the changes, through the BAR */
+	loom_write32(ctx->ldev, LOOM_REG_TLB_INVALIDATE, ctx->id);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Hardware contexts.
+ */
+#ifndef LOOM_CTX_H
+#define LOOM_CTX_H
+
+#include <drm/gpu_scheduler.h>
+
+struct loom_device;
+
+/**
+ * struct loom_ctx - a hardware context, and the scheduler of binds in it
+ */
+struct loom_ctx {
+	/** @ldev: the card */
+	struct loom_device *ldev;
+	/** @id: its number */
+	unsigned int id;
+	/** @sched: runs bind jobs one by one; lives as long as the card */
+	struct drm_gpu_scheduler sched;
+	/** @name: of @sched */
+	char name[16];
+};
+
+int loom_ctx_init_all(struct loom_device *ldev);
+struct loom_ctx *loom_ctx_get(struct loom_device *ldev);
+void loom_ctx_put(struct loom_ctx *ctx, bool leaving);
+void loom_ctx_set_root(struct loom_ctx *ctx, u64 root);
+void loom_ctx_clear_root(struct loom_ctx *ctx);
+void loom_ctx_invalidate(struct loom_ctx *ctx);
+
+#endif

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * DOC: Fences
+ *
+ * Only the scheduler sees these; what leaves the driver is its finished fence.
+ * A fence is allocated with the job and initialised when the job goes to the
+ * card, where nothing may be allocated any more.
+ */
+#include <linux/build_bug.h>
+#include <linux/slab.h>
+
+#include "loom_fence.h"
+
+static_assert(!offsetof(struct loom_fence, base));
+
+static const char *loom_fence_get_driver_name(struct dma_fence *fence)
+{
+	return "loom";
+}
+
+static const char *loom_fence_get_timeline_name(struct dma_fence *fence)
+{
+	return "card";
+}
+
+static const struct dma_fence_ops loom_fence_ops = {
+	.get_driver_name = loom_fence_get_driver_name,
+	.get_timeline_name = loom_fence_get_timeline_name,
+};
+
+struct loom_fence *loom_fence_alloc(void)
+{
+	return kzalloc(sizeof(struct loom_fence), GFP_KERNEL_ACCOUNT);
+}
+
+/* For a fence that was never initialised; others are put. */
+void loom_fence_free(struct loom_fence *fence)
+{
+	kfree(fence);
+}
+
+void loom_fence_init(struct loom_fence *fence, u64 context, u64 seqno)
+{
+	spin_lock_init(&fence->lock);
+	dma_fence_init(&fence->base, &loom_fence_ops, &fence->lock, context,
+		       seqno);
+}
+
+/* @error is 0 or negative.  Drops the caller's reference. */
+void loom_fence_signal(struct loom_fence *fence, int error)
+{
+	if (error)
+		dma_fence_set_error(&fence->base, error);
+	dma_fence_signal(&fence->base);
+	dma_fence_put(&fence->base);
+}

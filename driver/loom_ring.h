@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Hardware queues.
+ */
+#ifndef LOOM_RING_H
+#define LOOM_RING_H
+
+#include <linux/types.h>
+
+struct drm_gpu_scheduler;
+struct drm_loom_queue_state;
+struct loom_client;
+struct loom_device;
+struct loom_fence;
+struct loom_ring;
+
+/**
+ * enum loom_ring_stop - why a ring is stopped
+ */
+enum loom_ring_stop {
+	/** @LOOM_RING_STOP_CANCEL: its owner wants no more of it */
+	LOOM_RING_STOP_CANCEL,
+	/** @LOOM_RING_STOP_FAULT: the card stopped it */
+	LOOM_RING_STOP_FAULT,
+	/** @LOOM_RING_STOP_TIMEOUT: its job makes no progress */
+	LOOM_RING_STOP_TIMEOUT,
+	/** @LOOM_RING_STOP_GONE: the card is going away */
+	LOOM_RING_STOP_GONE,
+};
+
+/**
+ * struct loom_ring_watch - a ring as the watchdog sees it
+ */
+struct loom_ring_watch {
+	/** @lease: tells one user of the ring from the next */
+	u64 lease;
+	/** @head: number of the oldest job on the card, 0 for none */
+	u64 head;
+	/** @progress: commands the card has retired */
+	u32 progress;
+};
+
+int loom_ring_init_all(struct loom_device *ldev);
+void loom_ring_recover_all(struct loom_device *ldev);
+
+struct loom_ring *loom_ring_get(struct loom_device *ldev);
+void loom_ring_put(struct loom_ring *ring, bool leaving);
+int loom_ring_start(struct loom_ring *ring, unsigned int ctx, u32 priority,
+		    struct loom_client *client);
+void loom_ring_stop(struct loom_ring *ring, enum loom_ring_stop why);
+void loom_ring_timeout(struct loom_ring *ring,
+		       const struct loom_ring_watch *watch);
+void loom_ring_flush(struct loom_ring *ring);
+
+struct drm_gpu_scheduler *loom_ring_sched(struct loom_ring *ring);
+int loom_ring_emit(struct loom_ring *ring, u64 cmd_va, u32 cmd_size,
+		   struct loom_fence *fence);
+void loom_ring_skip(struct loom_ring *ring);
+bool loom_ring_is_banned(struct loom_ring *ring);
+void loom_ring_state(struct loom_ring *ring, struct drm_loom_queue_state *state);
+
+void loom_ring_irq(struct loom_ring *ring);
+void loom_ring_recover(struct loom_ring *ring);
+bool loom_ring_watch(struct loom_ring *ring, struct loom_ring_watch *watch);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Syncobjs of submits and binds.
+ */
+#ifndef LOOM_SYNC_H
+#define LOOM_SYNC_H
+
+#include <linux/types.h>
+
+struct dma_fence;
+struct drm_file;
+struct drm_loom_obj_array;
+struct drm_sched_job;
+struct loom_sync;
+
+/**
+ * struct loom_sync_list - sync operations of one job
+ */
+struct loom_sync_list {
+	/** @count: number of @sync */
+	u32 count;
+	/** @sync: the operations, owned */
+	struct loom_sync *sync;
+};
+
+int loom_sync_list_init(struct loom_sync_list *list, struct drm_file *file,
+			const struct drm_loom_obj_array *array);
+void loom_sync_list_fini(struct loom_sync_list *list);
+int loom_sync_list_add_deps(const struct loom_sync_list *list,
+			    const struct loom_sync_list *earlier, u32 num_earlier,
+			    struct drm_file *file, struct drm_sched_job *job);
+void loom_sync_list_signal(struct loom_sync_list *list, struct dma_fence *fence);
+
+#endif

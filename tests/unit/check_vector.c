@@ -1,0 +1,815 @@
+// SPDX-License-Identifier: MIT
+/*
+ * DOC: The vector engine
+ *
+ * An interpreter written from the words of loom_isa.h runs next to the card;
+ * both must leave the same bytes.
+ */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "numerics.h"
+#include "simd.h"
+#include "vecprog.h"
+
+#define ARENA_SIZE	(1u << 20)
+
+static struct t_card *card;
+static uint64_t arena;		/* device memory all programs here work in */
+static uint8_t shadow[ARENA_SIZE];	/* what should be there */
+static uint8_t found[ARENA_SIZE];	/* what is there */
+static uint64_t seed;
+
+static void setup(void)
+{
+	card = t_card_create(NULL);
+	arena = t_hbm_alloc(card, ARENA_SIZE);
+	seed = 1;
+}
+
+/* The same in pages of HBM and system memory that do not follow each other. */
+static void setup_scattered(void)
+{
+	uint64_t va = 0x7f0000000000, hbm, sys, i;
+
+	setup();
+	hbm = t_hbm_alloc(card, ARENA_SIZE);
+	sys = t_sys_alloc(card, ARENA_SIZE);
+	for (i = 0; i < ARENA_SIZE; i += LOOM_PAGE_SIZE) {
+		bool in_hbm = i / LOOM_PAGE_SIZE % 3;
+
+		t_map(card, T_CTX, va + i,
+		      in_hbm ? LOOM_KIND_HBM : LOOM_KIND_SYSTEM,
+		      (in_hbm ? hbm : sys) + ARENA_SIZE - LOOM_PAGE_SIZE - i,
+		      LOOM_PAGE_SIZE, true);
+	}
+	arena = va;
+}
+
+static void copy_pages(uint8_t *buf, bool to_card)
+{
+	uint32_t i;
+
+	for (i = 0; i < ARENA_SIZE; i += LOOM_PAGE_SIZE) {
+		void *page = t_ptr(card, arena + i);
+
+		memcpy(to_card ? page : buf + i, to_card ? buf + i : page,
+		       LOOM_PAGE_SIZE);
+	}
+}
+
+static void teardown(void)
+{
+	t_card_destroy(card);
+}
+
+/* The other interpreter --------------------------------------------------- */
+
+struct ref {
+	const struct t_prog *p;
+	uint32_t row[3];
+	uint32_t *v[LOOM_VEC_NUM_V];	/* dim[0] lanes each */
+	uint32_t s[LOOM_VEC_NUM_S];
+};
+
+static uint8_t *ref_at(const struct ref *r, unsigned int operand, uint64_t i0,
+		       bool wrap0)
+{
+	const struct loom_vec_operand *o = &r->p->operand[operand];
+	uint64_t i[4] = { i0, r->row[0], r->row[1], r->row[2] }, addr = o->addr;
+	unsigned int d;
+
+	for (d = 0; d < 4; d++) {
+		if (o->wrap[d] && (d || wrap0))
+			i[d] %= o->wrap[d];
+		addr += i[d] * (uint64_t)o->stride[d];
+	}
+	if (addr < arena || addr + t_type_size(o->type) > arena + ARENA_SIZE)
+		ck_abort_msg("test program leaves its arena");
+	return shadow + (addr - arena);
+}
+
+static uint32_t ref_read(const struct ref *r, uint8_t reg, uint32_t lane)
+{
+	return reg < 16 ? r->v[reg][lane] : r->s[reg - S(0)];
+}
+
+static void ref_write(struct ref *r, uint8_t reg, uint32_t lane, uint32_t x)
+{
+	if (reg < 16)
+		r->v[reg][lane] = x;
+	else
+		r->s[reg - S(0)] = x;
+}
+
+/* The polynomials have a test of their own; here it matters that all agree. */
+static uint32_t ref_function(uint8_t op, uint32_t a)
+{
+	union loom_lanes in = { .u = { a } }, out;
+	struct loom_lane_src src[3] = { { &in, 0 }, { &in, 0 }, { &in, 0 } };
+
+	loom_simd_base.lane[op](&out, src, 1);
+	return out.u[0];
+}
+
+static uint32_t ref_f2i(float x)
+{
+	if (isnan(x))
+		return 0;
+	if (x >= 0x1p31f)
+		return INT32_MAX;
+	if (x < -0x1p31f)
+		return 0x80000000u;
+	return (uint32_t)(int32_t)x;
+}
+
+static uint32_t ref_float_op(uint8_t op, float a, float b, float c)
+{
+	switch (op) {
+	case LOOM_VEC_ADD:
+		return t_canonical(t_bits(a + b));
+	case LOOM_VEC_SUB:
+		return t_canonical(t_bits(a - b));
+	case LOOM_VEC_MUL:
+		return t_canonical(t_bits(a * b));
+	case LOOM_VEC_DIV:
+		return t_canonical(t_bits(a / b));
+	case LOOM_VEC_FMA:
+		return t_canonical(t_bits(fmaf(a, b, c)));
+	case LOOM_VEC_SQRT:
+		return t_canonical(t_bits(sqrtf(a)));
+	case LOOM_VEC_RSQRT:
+		return t_canonical(t_bits(1.0f / sqrtf(a)));
+	case LOOM_VEC_FLOOR:
+		return t_canonical(t_bits(floorf(a)));
+	case LOOM_VEC_CEIL:
+		return t_canonical(t_bits(ceilf(a)));
+	case LOOM_VEC_RINT:
+		return t_canonical(t_bits(rintf(a)));
+	case LOOM_VEC_TRUNC:
+		return t_canonical(t_bits(truncf(a)));
+	case LOOM_VEC_F2I:
+		return ref_f2i(a);
+	case LOOM_VEC_FLT:
+		return a < b ? ~0u : 0;
+	case LOOM_VEC_FLE:
+		return a <= b ? ~0u : 0;
+	case LOOM_VEC_FEQ:
+		return a == b ? ~0u : 0;
+	default:
+		return ref_function(op, t_bits(a));
+	}
+}
+
+static uint32_t ref_op(uint8_t op, uint32_t a, uint32_t b, uint32_t c)
+{
+	int32_t ia = (int32_t)a, ib = (int32_t)b;
+
+	switch (op) {
+	case LOOM_VEC_MOV:
+		return a;
+	case LOOM_VEC_MIN:
+		return t_float(a) < t_float(b) ? a : b;
+	case LOOM_VEC_MAX:
+		return t_float(a) > t_float(b) ? a : b;
+	case LOOM_VEC_NEG:
+		return a ^ 0x80000000u;
+	case LOOM_VEC_ABS:
+		return a & 0x7fffffffu;
+	case LOOM_VEC_IADD:
+		return a + b;
+	case LOOM_VEC_ISUB:
+		return a - b;
+	case LOOM_VEC_IMUL:
+		return (uint32_t)((uint64_t)a * b);
+	case LOOM_VEC_UDIV:
+		return b ? a / b : ~0u;
+	case LOOM_VEC_UMOD:
+		return b ? a % b : a;
+	case LOOM_VEC_IMIN:
+		return ia < ib ? a : b;
+	case LOOM_VEC_IMAX:
+		return ia > ib ? a : b;
+	case LOOM_VEC_AND:
+		return a & b;
+	case LOOM_VEC_OR:
+		return a | b;
+	case LOOM_VEC_XOR:
+		return a ^ b;
+	case LOOM_VEC_SHL:
+		return (uint32_t)((uint64_t)a << (b & 31));
+	case LOOM_VEC_SHR:
+		return a >> (b & 31);
+	case LOOM_VEC_SAR:
+		return (uint32_t)((int64_t)ia >> (b & 31));
+	case LOOM_VEC_I2F:
+		return t_bits((float)ia);
+	case LOOM_VEC_ILT:
+		return ia < ib ? ~0u : 0;
+	case LOOM_VEC_ULT:
+		return a < b ? ~0u : 0;
+	case LOOM_VEC_IEQ:
+		return a == b ? ~0u : 0;
+	case LOOM_VEC_SEL:
+		return a ? b : c;
+	default:
+		return ref_float_op(op, t_float(a), t_float(b), t_float(c));
+	}
+}
+
+static uint32_t ref_load_int(uint32_t type, const void *p)
+{
+	uint32_t bits;
+
+	if (type != LOOM_TYPE_F32)
+		return (uint32_t)t_get_int(type, p);
+	memcpy(&bits, p, sizeof(bits));
+	return bits;
+}
+
+static void ref_memory_op(struct ref *r, const struct loom_vec_insn *in,
+			  uint32_t lane)
+{
+	const struct loom_vec_operand *o = &r->p->operand[in->operand];
+	uint8_t reg = in->op == LOOM_VEC_ST || in->op == LOOM_VEC_STI ?
+		      in->a : in->dst;
+	uint32_t index = reg < 16 ? lane : 0, a = ref_read(r, in->a, lane);
+
+	switch (in->op) {
+	case LOOM_VEC_LD:
+		ref_write(r, reg, lane, t_load_f32(o->type,
+			  ref_at(r, in->operand, index, true)));
+		break;
+	case LOOM_VEC_LDI:
+		ref_write(r, reg, lane, ref_load_int(o->type,
+			  ref_at(r, in->operand, index, true)));
+		break;
+	case LOOM_VEC_LDX:
+		ref_write(r, reg, lane, a >= o->limit ? 0 : t_load_f32(o->type,
+			  ref_at(r, in->operand, a, false)));
+		break;
+	case LOOM_VEC_ST:
+		t_store_f32(o->type, ref_at(r, in->operand, index, true), a);
+		break;
+	default:
+		if (o->type == LOOM_TYPE_F32)
+			memcpy(ref_at(r, in->operand, index, true), &a, 4);
+		else
+			t_put_int(o->type, ref_at(r, in->operand, index, true),
+				  (int32_t)a);
+	}
+}
+
+static uint32_t ref_sum(const struct ref *r, uint8_t a)
+{
+	float p[64] = { 0 };
+	uint32_t i, half;
+
+	for (i = 0; i < r->p->cmd.dim[0]; i++)
+		p[i % 64] += t_float(ref_read(r, a, i));
+	for (half = 32; half; half /= 2)
+		for (i = 0; i < half; i++)
+			p[i] += p[i + half];
+	return t_canonical(t_bits(p[0]));
+}
+
+/* Is a greater than b, with -0 below +0 if @zeros_differ? */
+static bool ref_greater(float a, float b, bool zeros_differ)
+{
+	if (zeros_differ && a == 0 && b == 0)
+		return !signbit(a) && signbit(b);
+	return a > b;
+}
+
+static uint32_t ref_best(const struct ref *r, const struct loom_vec_insn *in)
+{
+	float best = in->op == LOOM_VEC_RMIN ? INFINITY : -INFINITY, x;
+	bool arg = in->op == LOOM_VEC_RARGMAX, any = false;
+	uint32_t i, where = 0;
+
+	for (i = 0; i < r->p->cmd.dim[0]; i++) {
+		x = t_float(ref_read(r, in->a, i));
+		if (isnan(x) ||
+		    (any && !(in->op == LOOM_VEC_RMIN ?
+				ref_greater(best, x, true) :
+				ref_greater(x, best, !arg))))
+			continue;
+		best = x;
+		where = i;
+		any = true;
+	}
+	return arg ? where : t_bits(best);
+}
+
+static void ref_insn(struct ref *r, const struct loom_vec_insn *in,
+		     uint32_t lane)
+{
+	uint32_t x;
+
+	switch (in->op) {
+	case LOOM_VEC_LD:
+	case LOOM_VEC_LDI:
+	case LOOM_VEC_LDX:
+	case LOOM_VEC_ST:
+	case LOOM_VEC_STI:
+		ref_memory_op(r, in, lane);
+		return;
+	case LOOM_VEC_IMM:
+		x = in->imm;
+		break;
+	case LOOM_VEC_PARAM:
+		x = r->p->cmd.param[in->imm];
+		break;
+	case LOOM_VEC_LANE:
+		x = lane;
+		break;
+	case LOOM_VEC_INDEX:
+		x = r->row[in->imm - 1];
+		break;
+	case LOOM_VEC_DIM:
+		x = r->p->cmd.dim[in->imm];
+		break;
+	default:
+		x = ref_op(in->op, ref_read(r, in->a, lane),
+			   ref_read(r, in->b, lane), ref_read(r, in->c, lane));
+	}
+	ref_write(r, in->dst, lane, x);
+}
+
+/* Whole rows, instruction by instruction. */
+static void ref_row(struct ref *r)
+{
+	uint32_t i, lane, lanes = 1;
+
+	memset(r->s, 0, sizeof(r->s));
+	for (i = 0; i < r->p->cmd.num_insns; i++) {
+		const struct loom_vec_insn *in = &r->p->insn[i];
+		bool store = in->op == LOOM_VEC_ST || in->op == LOOM_VEC_STI;
+		bool scalar = (store ? in->a : in->dst) >= S(0);
+
+		if (in->op == LOOM_VEC_LOOP)
+			lanes = r->p->cmd.dim[0];
+		else if (in->op == LOOM_VEC_END)
+			lanes = 1;
+		else if (in->op == LOOM_VEC_RSUM)
+			r->s[in->dst - S(0)] = ref_sum(r, in->a);
+		else if (in->op >= LOOM_VEC_RMAX)
+			r->s[in->dst - S(0)] = ref_best(r, in);
+		else
+			for (lane = 0; lane < (scalar ? 1 : lanes); lane++)
+				ref_insn(r, in, lane);
+	}
+}
+
+static void ref_run(const struct t_prog *p)
+{
+	const uint32_t *dim = p->cmd.dim;
+	struct ref r = { .p = p };
+	unsigned int i;
+
+	for (i = 0; i < LOOM_VEC_NUM_V; i++)
+		r.v[i] = calloc(dim[0] + 1, sizeof(uint32_t));
+	for (r.row[2] = 0; r.row[2] < dim[3]; r.row[2]++)
+		for (r.row[1] = 0; r.row[1] < dim[2]; r.row[1]++)
+			for (r.row[0] = 0; r.row[0] < dim[1]; r.row[0]++)
+				if (dim[0])
+					ref_row(&r);
+	for (i = 0; i < LOOM_VEC_NUM_V; i++)
+		free(r.v[i]);
+}
+
+/* Comparing --------------------------------------------------------------- */
+
+static void describe(const struct t_prog *p)
+{
+	unsigned int i;
+
+	fprintf(stderr, "dim %u %u %u %u\n", p->cmd.dim[0], p->cmd.dim[1],
+		p->cmd.dim[2], p->cmd.dim[3]);
+	for (i = 0; i < p->cmd.num_operands; i++)
+		fprintf(stderr, "o%u: +%#lx type %u limit %u stride %ld %ld %ld %ld wrap %u %u %u %u\n",
+			i, (long)(p->operand[i].addr - arena),
+			p->operand[i].type, p->operand[i].limit,
+			(long)p->operand[i].stride[0],
+			(long)p->operand[i].stride[1],
+			(long)p->operand[i].stride[2],
+			(long)p->operand[i].stride[3], p->operand[i].wrap[0],
+			p->operand[i].wrap[1], p->operand[i].wrap[2],
+			p->operand[i].wrap[3]);
+	for (i = 0; i < p->cmd.num_insns; i++)
+		fprintf(stderr, "%#x dst %#x a %#x b %#x c %#x o%u imm %#x\n",
+			p->insn[i].op, p->insn[i].dst, p->insn[i].a,
+			p->insn[i].b, p->insn[i].c, p->insn[i].operand,
+			p->insn[i].imm);
+}
+
+/* Run on both, from the contents of shadow, and compare the whole arena. */
+static void run_both(const struct t_prog *p)
+{
+	struct loom_completion done;
+	unsigned int i;
+
+	copy_pages(shadow, true);
+	done = t_prog_run(card, p);
+	if (done.error) {
+		describe(p);
+		ck_abort_msg("error %u, field %u", done.error, done.field);
+	}
+	ref_run(p);
+	copy_pages(found, false);
+	for (i = 0; i < ARENA_SIZE; i++) {
+		if (found[i] == shadow[i])
+			continue;
+		describe(p);
+		ck_abort_msg("byte %#x is %#x instead of %#x", i, found[i],
+			     shadow[i]);
+	}
+}
+
+static void run(const struct t_prog *p)
+{
+	struct loom_completion done = t_prog_run(card, p);
+
+	ck_assert_uint_eq(done.error, LOOM_ERR_NONE);
+}
+
+static uint32_t pick(uint32_t n)
+{
+	return (uint32_t)(t_random(&seed) % n);
+}
+
+/* Bits that are interesting as f32 and as integers. */
+static uint32_t random_bits(void)
+{
+	static const uint32_t special[] = {
+		0, 0x80000000, 1, 0x7fffffff, 0xffffffff, 0x3f800000,
+		0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001,
+		0x7f800001, 0x00800000, 0x4f000000, 0xcf000000, 0x3f000000,
+		0x4b000000, 0x7f7fffff,
+	};
+
+	switch (pick(4)) {
+	case 0:
+		return special[pick(sizeof(special) / sizeof(*special))];
+	case 1:
+		return (uint32_t)t_random(&seed);
+	case 2:
+		return pick(200) - 100;
+	default:
+		return t_bits((float)(int32_t)(pick(20000) - 10000) / 64);
+	}
+}
+
+static void randomize(uint64_t offset, size_t words)
+{
+	uint32_t *p = (uint32_t *)(shadow + offset);
+	size_t i;
+
+	for (i = 0; i < words; i++)
+		p[i] = random_bits();
+}
+
+/* Tests ------------------------------------------------------------------- */
+
+/* Elementwise opcodes: those with a form of registers only. */
+static bool is_elementwise(const char *form)
+{
+	return form[0] == 'D' && form[1] == 'A' && !strchr(form, 'O');
+}
+
+#define OPCODE(name, number, form, doc) { number, form },
+static const struct {
+	uint8_t op;
+	const char *form;
+} opcodes[] = { LOOM_VEC_LIST(OPCODE) };
+#define NUM_OPCODES	(sizeof(opcodes) / sizeof(opcodes[0]))
+
+/* Apply instruction @k to operands 0..2, in registers from @reg on. */
+static void try_instruction(struct t_prog *p, unsigned int k, uint8_t reg)
+{
+	const char *form = opcodes[k].form;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		t_mem(p, LOOM_VEC_LDI, reg + i, i);
+	t_op(p, opcodes[k].op, reg + 3, reg, strchr(form, 'B') ? reg + 1 : 0,
+	     strchr(form, 'C') ? reg + 2 : 0);
+	t_mem(p, LOOM_VEC_STI, reg + 3, 3);
+}
+
+START_TEST(test_every_instruction_on_vectors)
+{
+	const uint32_t n = 2000;
+	unsigned int i, k;
+
+	for (k = 0; k < NUM_OPCODES; k++) {
+		struct t_prog p = t_prog(n, 1, 1, 1);
+
+		if (!is_elementwise(opcodes[k].form))
+			continue;
+		for (i = 0; i < 4; i++)
+			t_tensor(&p, arena + i * 4 * n, LOOM_TYPE_F32, 4, 0, 0,
+				 0);
+		t_op(&p, LOOM_VEC_LOOP, 0);
+		try_instruction(&p, k, V(4));
+		t_op(&p, LOOM_VEC_END, 0);
+		randomize(0, 3 * n);
+		run_both(&p);
+	}
+}
+END_TEST
+
+START_TEST(test_every_instruction_on_scalars)
+{
+	const uint32_t rows = 300;
+	unsigned int i, k;
+
+	for (k = 0; k < NUM_OPCODES; k++) {
+		struct t_prog p = t_prog(1, rows, 1, 1);
+
+		if (!is_elementwise(opcodes[k].form))
+			continue;
+		for (i = 0; i < 4; i++)
+			t_tensor(&p, arena + i * 4 * rows, LOOM_TYPE_F32, 4, 4,
+				 0, 0);
+		try_instruction(&p, k, S(28));
+		randomize(0, 3 * rows);
+		run_both(&p);
+	}
+}
+END_TEST
+
+START_TEST(test_all_builds_of_the_loops_agree)
+{
+	enum { CHUNKS = 200 };
+	static union loom_lanes in[3 * CHUNKS], out[2][CHUNKS];
+	struct loom_lane_src src[3] = { { in, 1 }, { in + CHUNKS, 1 },
+					{ in + 2 * CHUNKS, 1 } };
+	const struct loom_simd *set = loom_simd_get((unsigned int)_i);
+	unsigned int i;
+
+	if (!set)
+		return;
+	for (i = 0; i < 3 * CHUNKS * LOOM_CHUNK; i++)
+		in[i / LOOM_CHUNK].u[i % LOOM_CHUNK] = random_bits();
+	for (i = 0; i < NUM_OPCODES; i++) {
+		if (!set->lane[opcodes[i].op])
+			continue;
+		loom_simd_base.lane[opcodes[i].op](out[0], src, CHUNKS);
+		set->lane[opcodes[i].op](out[1], src, CHUNKS);
+		ck_assert_mem_eq(out[0], out[1], sizeof(out[0]));
+	}
+}
+END_TEST
+
+/* Random programs --------------------------------------------------------- */
+
+static uint32_t pick_extent(uint32_t room)
+{
+	static const uint32_t sizes[] = { 1, 2, 3, 5, 16, 17, 64, 65, 100, 511,
+					  512, 513, 1000, 1300 };
+	uint32_t n = sizes[pick(sizeof(sizes) / sizeof(*sizes))];
+
+	return n < room ? n : 1 + pick(room);
+}
+
+static void pick_dims(struct t_prog *p)
+{
+	uint32_t room = 1200, d, order = pick(4);
+
+	for (d = 0; d < 4; d++) {
+		uint32_t *dim = &p->cmd.dim[(d + order) % 4];
+
+		*dim = pick(3) ? pick_extent(room) : 1;
+		room /= *dim;
+	}
+	if (!pick(30))
+		p->cmd.dim[pick(4)] = 0;
+}
+
+/*
+ * An operand in a window of the arena.  Its dimensions are nested in random
+ * order, with gaps, some of them backwards, repeated or left out.
+ */
+static void pick_operand(struct t_prog *p, uint64_t base, uint32_t type,
+			 bool lanes_distinct)
+{
+	uint32_t size = t_type_size(type), first = pick(4), k, d, extent;
+	unsigned int n = t_tensor(p, arena + base, type, 0, 0, 0, 0);
+	struct loom_vec_operand *o = &p->operand[n];
+	uint64_t step = size * (pick(3) ? 1 : 1 + pick(3));
+
+	for (k = 0; k < 4; k++) {
+		d = (first + k) % 4;
+		extent = p->cmd.dim[d];
+		if (d == 0 && lanes_distinct) {
+			o->stride[d] = (int64_t)step;
+		} else if (!pick(4)) {
+			continue;	/* broadcast */
+		} else {
+			o->stride[d] = (int64_t)step;
+			if (!pick(4) && extent)
+				extent = o->wrap[d] = 1 + pick(extent);
+		}
+		step *= extent ? extent : 1;
+		if (!pick(4))
+			step += size;
+		if (!pick(5) && extent) {
+			o->addr += (extent - 1) * (uint64_t)o->stride[d];
+			o->stride[d] = -o->stride[d];
+		}
+	}
+	o->limit = o->stride[0] > 0 ? pick(p->cmd.dim[0] + 1) : 1;
+}
+
+#define IN_WINDOW	0x10000
+#define NUM_IN		4
+#define OUT_START	0x80000
+#define NUM_OUT		4
+
+/* Operands 0..3 are only read, 4..7 also written. */
+static void pick_operands(struct t_prog *p, bool integers)
+{
+	unsigned int i;
+	uint32_t type;
+
+	for (i = 0; i < NUM_IN + NUM_OUT; i++) {
+		do {
+			type = LOOM_TYPE_F32 + pick(10);
+		} while (integers && t_is_small_float(type));
+		if (i < NUM_IN)
+			pick_operand(p, i * IN_WINDOW, type, false);
+		else
+			pick_operand(p, OUT_START + (i - NUM_IN) * IN_WINDOW,
+				     type, pick(4));
+	}
+}
+
+struct generator {
+	struct t_prog *p;
+	bool in_loop;
+	uint32_t written;	/* vector registers */
+	uint32_t reducible;	/* scalars that this LOOP's reductions may use */
+	bool ignore_rows;	/* try to make rows interchangeable */
+};
+
+/* S16 and up are for reductions inside the current LOOP. */
+static uint8_t pick_scalar(const struct generator *g)
+{
+	return S(pick(g->in_loop ? 16 : 32));
+}
+
+static uint8_t pick_source(const struct generator *g, bool scalar)
+{
+	uint8_t v;
+
+	if (scalar || !g->in_loop || !g->written || !pick(5))
+		return pick_scalar(g);
+	do {
+		v = V(pick(16));
+	} while (!(g->written & (1u << v)));
+	return v;
+}
+
+static bool fits_int(uint32_t type)
+{
+	return !t_is_small_float(type);
+}
+
+static void gen_memory(struct generator *g, struct loom_vec_insn *in,
+		       bool scalar)
+{
+	const struct loom_vec_operand *o = g->p->operand;
+	bool store = in->op == LOOM_VEC_ST || in->op == LOOM_VEC_STI;
+
+	do {
+		in->operand = store ? NUM_IN + pick(NUM_OUT) :
+				      pick(NUM_IN + NUM_OUT);
+	} while (in->operand >= NUM_IN && !store &&
+		 (!o[in->operand].stride[0] || o[in->operand].wrap[0] ||
+		  in->op == LOOM_VEC_LDX));
+	if (!fits_int(o[in->operand].type)) {
+		if (in->op == LOOM_VEC_LDI)
+			in->op = LOOM_VEC_LD;
+		if (in->op == LOOM_VEC_STI)
+			in->op = LOOM_VEC_ST;
+	}
+	if (store)
+		in->a = pick_source(g, scalar);
+	else if (in->op == LOOM_VEC_LDX)
+		in->a = pick_source(g, scalar);
+}
+
+static void gen_insn(struct generator *g)
+{
+	unsigned int k = pick(NUM_OPCODES);
+	struct loom_vec_insn *in;
+	const char *form;
+	bool scalar = !g->in_loop || (!g->ignore_rows && !pick(8));
+
+	/* Loads are what makes the rest interesting. */
+	if (!pick(4))
+		k = 2 + pick(5);
+	form = opcodes[k].form;
+	if (opcodes[k].op <= LOOM_VEC_END ||
+	    (opcodes[k].op == LOOM_VEC_LANE && (scalar || g->ignore_rows)) ||
+	    (opcodes[k].op == LOOM_VEC_INDEX && g->ignore_rows) ||
+	    (strchr(form, 'd') && (!g->in_loop || g->ignore_rows)) ||
+	    (strchr(form, 'O') && scalar && g->ignore_rows))
+		return;
+	in = t_insn(g->p, opcodes[k].op);
+	if (strchr(form, 'O'))
+		gen_memory(g, in, scalar);
+	if (strchr(form, 'A') && !strchr(form, 'O'))
+		in->a = pick_source(g, scalar);
+	if (strchr(form, 'B'))
+		in->b = pick_source(g, scalar);
+	if (strchr(form, 'C'))
+		in->c = pick_source(g, scalar);
+	if (in->op == LOOM_VEC_IMM)
+		in->imm = random_bits();
+	else if (strchr(form, 'I'))
+		in->imm = 1 + pick(3);
+	if (strchr(form, 'd'))
+		in->dst = S(16 + pick(16));
+	if (!strchr(form, 'D'))
+		return;
+	in->dst = scalar ? pick_scalar(g) : V(pick(16));
+	if (!scalar)
+		g->written |= 1u << in->dst;
+}
+
+static void gen_program(struct t_prog *p)
+{
+	struct generator g = { .p = p, .ignore_rows = pick(2) };
+	unsigned int part, i, parts = g.ignore_rows ? 1 : 1 + pick(3);
+
+	for (part = 0; part < parts; part++) {
+		for (i = pick(5); i > 0; i--)
+			gen_insn(&g);
+		t_op(p, LOOM_VEC_LOOP, 0);
+		g.in_loop = true;
+		g.written = 0;
+		for (i = 2 + pick(25); i > 0; i--)
+			gen_insn(&g);
+		t_op(p, LOOM_VEC_END, 0);
+		g.in_loop = false;
+	}
+	for (i = pick(5); i > 0; i--)
+		gen_insn(&g);
+}
+
+START_TEST(test_random_programs_do_as_their_words_say)
+{
+	unsigned int i;
+
+	seed = 1000 + (uint64_t)_i;
+	for (i = 0; i < 100; i++) {
+		struct t_prog p = t_prog(1, 1, 1, 1);
+
+		pick_dims(&p);
+		pick_operands(&p, pick(2));
+		gen_program(&p);
+		randomize(0, ARENA_SIZE / 4);
+		run_both(&p);
+	}
+}
+END_TEST
+
+static Suite *vector_suite(void)
+{
+	Suite *s = suite_create("vector");
+	TCase *tc = tcase_create("instructions");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_every_instruction_on_vectors);
+	tcase_add_test(tc, test_every_instruction_on_scalars);
+	tcase_add_loop_test(tc, test_all_builds_of_the_loops_agree, 0, 3);
+	suite_add_tcase(s, tc);
+
+	tc = tcase_create("programs");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, test_random_programs_do_as_their_words_say,
+			    0, 5);
+	suite_add_tcase(s, tc);
+
+	tc = tcase_create("scattered memory");
+	tcase_add_checked_fixture(tc, setup_scattered, teardown);
+	tcase_add_loop_test(tc, test_random_programs_do_as_their_words_say,
+			    5, 7);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *sr = srunner_create(vector_suite());
+	int failed;
+
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
