@@ -48,3 +48,5 @@ check-tsan: $(TSAN_TESTS)
 	@for t in $(TSAN_TESTS); do \
 		CK_FORK=no TSAN_OPTIONS=halt_on_error=1 $$t || exit 1; \
 	done
+
+include tests/api/api.mk

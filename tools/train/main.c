@@ -49,6 +49,9 @@ int die(int status, const char *fmt, ...)
 {
 	va_list args;
 
+	/* The progress bar may stand there. */
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
 	va_start(args, fmt);
 	fputs("loom-train: ", stderr);
 	vfprintf(stderr, fmt, args);
@@ -253,6 +256,7 @@ static int train(struct runner *r, const struct model *m, struct results *res)
 	int rc = 0;
 
 	progress_init(&progress, m, report_stream(m->opt));
+	progress_head(&progress, m, res);
 	for (i = 0; !rc && i < m->opt->epochs; i++) {
 		progress.epoch = i + 1;
 		rc = runner_epoch(r, &res->epoch[i], progress_tick, &progress);
@@ -332,6 +336,7 @@ static int run(const struct options *opt, const struct dataset *ds)
 		return rc;
 	res.model = &m;
 	res.num_train = ds->num_train;
+	res.num_test = ds->num_test;
 	res.epoch = calloc(opt->epochs, sizeof(*res.epoch));
 	if (!res.epoch)
 		rc = die(EXIT_MEMORY, "no memory");

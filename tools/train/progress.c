@@ -29,10 +29,26 @@ bool use_color(const struct options *opt, FILE *out)
 	       isatty(fileno(out));
 }
 
+void progress_head(const struct progress *p, const struct model *m,
+		   const struct results *res)
+{
+	const struct accel_device_info *info = &m->info;
+
+	fprintf(p->out, "card   %s, %u arrays of %u x %u at %u MHz, %u MiB of HBM\n",
+		info->name, info->num_arrays, info->array_rows,
+		info->array_cols, info->clock_khz / 1000,
+		(unsigned int)(info->hbm_size >> 20));
+	fprintf(p->out, "data   Fashion-MNIST, %u images and %u for the test\n",
+		res->num_train, res->num_test);
+	fprintf(p->out, "model  784-256-128-10 in %s, %u parameters, batch %u\n\n",
+		m->opt->f32 ? "f32" : "bf16", m->num_params, m->opt->batch);
+	fflush(p->out);
+}
+
 static void print_numbers(const struct progress *p,
 			  const struct epoch_stats *s)
 {
-	fprintf(p->out, "loss %.4f  %7.0f images/s  card %8.3f ms", s->loss,
+	fprintf(p->out, "loss %.4f  %7.0f images/s  modelled %.3f ms", s->loss,
 		s->seconds > 0 ? s->images / s->seconds : 0,
 		(double)s->cycles / p->clock_khz);
 }

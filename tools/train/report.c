@@ -29,7 +29,6 @@ void results_count(struct results *res, const uint8_t *labels,
 {
 	uint32_t i;
 
-	res->num_test = n;
 	for (i = 0; i < n; i++) {
 		if (predictions[i] < NUM_CLASSES)
 			res->confusion[labels[i]][predictions[i]]++;

@@ -212,6 +212,8 @@ uint64_t busy_cycles(const struct accel_counters *counters);
 
 /* --------------------------------------------------------------- progress.c */
 
+struct results;
+
 struct progress {
 	FILE *out;
 	bool tty;
@@ -223,6 +225,9 @@ struct progress {
 };
 
 void progress_init(struct progress *p, const struct model *m, FILE *out);
+/* progress_head() - what is about to be done, on what */
+void progress_head(const struct progress *p, const struct model *m,
+		   const struct results *res);
 void progress_tick(void *opaque, const struct epoch_stats *stats);
 /* use_color() - a terminal, and nobody asked for plain text */
 bool use_color(const struct options *opt, FILE *out);
