@@ -25,6 +25,7 @@ struct loom_ctx;
 struct loom_events;
 struct loom_irq;
 struct loom_ring;
+struct loom_watchdog_ring;
 
 /* Device virtual addresses that user space may map; 0 stays a trap. */
 #define LOOM_VA_START		((u64)LOOM_HUGE_SIZE)
@@ -113,6 +114,8 @@ struct loom_device {
 	struct loom_events *events;
 	/** @watchdog: looks after rings with jobs; on @reset_wq */
 	struct delayed_work watchdog;
+	/** @watched: what @watchdog saw of each of @rings */
+	struct loom_watchdog_ring *watched;
 
 	/** @num_jobs: scheduler jobs that exist; unbinding waits for 0 */
 	atomic_t num_jobs;

@@ -55,8 +55,9 @@ static void loom_events_queue_error(struct loom_device *ldev,
 static void loom_events_handle(struct loom_device *ldev,
 			       const struct loom_event *event)
 {
+	/* What was lost may be the error of any queue. */
 	if (event->flags & LOOM_EVENT_F_LOST)
-		drm_dbg(&ldev->drm, "events were lost\n");
+		loom_ring_recover_all(ldev);
 	switch (event->type) {
 	case LOOM_EVENT_QUEUE_ERROR:
 		loom_events_queue_error(ldev, event);
@@ -113,8 +114,8 @@ int loom_events_init(struct loom_device *ldev)
 	if (!events->ring)
 		return -ENOMEM;
 	ldev->events = events;
-	loom_write64(ldev, LOOM_REG_EVENT_BASE, events->dma);
 	loom_write32(ldev, LOOM_REG_EVENT_SIZE_LOG2, LOOM_EVENTS_LOG2);
 	loom_write32(ldev, LOOM_REG_EVENT_HEAD, 0);
+	loom_write64(ldev, LOOM_REG_EVENT_BASE, events->dma);
 	return devm_add_action_or_reset(ldev->drm.dev, loom_events_stop, events);
 }

@@ -172,7 +172,7 @@ void loom_mmu_invalidate(struct loom_core *core, unsigned int ctx);
 /* The queue changed its context: forget everything at the next access. */
 void loom_mmu_switch(struct loom_exec *ex);
 /* The command is over: its pointers are void. */
-void loom_mmu_unpin(struct loom_mmu *mmu);
+void loom_mmu_unpin(struct loom_exec *ex);
 /* Memory kind of the page at va, or -1.  Worker. */
 int loom_mmu_kind(struct loom_exec *ex, uint64_t va);
 

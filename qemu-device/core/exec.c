@@ -310,7 +310,7 @@ static void command_end(struct loom_exec *ex)
 {
 	unsigned int revoked = LOOM_ABORT_REVOKED;
 
-	loom_mmu_unpin(&ex->mmu);
+	loom_mmu_unpin(ex);
 	loom_lock(ex->core);
 	ex->ended++;
 	atomic_compare_exchange_strong(&ex->abort, &revoked, LOOM_ABORT_NONE);

@@ -446,8 +446,18 @@ void loom_mem_traffic(struct loom_exec *ex, uint64_t va, uint64_t bytes,
 
 /* Invalidation ------------------------------------------------------------ */
 
-void loom_mmu_unpin(struct loom_mmu *mmu)
+/*
+ * What was written through the pointers is dirty, again: an owner that copied
+ * and cleared a page since loom_mem_map() must copy it once more.
+ */
+void loom_mmu_unpin(struct loom_exec *ex)
 {
+	struct loom_mmu *mmu = &ex->mmu;
+	unsigned int i;
+
+	for (i = 0; i < mmu->num_pins; i++)
+		if (mmu->pin[i].access == LOOM_ACCESS_WRITE)
+			run_dirty(ex->core, &mmu->pin[i].run);
 	pthread_mutex_lock(&mmu->pin_lock);
 	mmu->num_pins = 0;
 	mmu->pinned = 0;

@@ -85,7 +85,7 @@ static struct parts parts_of(uint32_t bits)
 	return p;
 }
 
-/* Round to nearest even as f32; below the normal numbers there is zero. */
+/* Round to nearest even as f32; below the normal numbers there is zero.  0: +0 */
 static uint32_t round_parts(bool negative, unsigned __int128 man, int exp)
 {
 	uint32_t sign = negative ? 0x80000000 : 0;
@@ -96,7 +96,9 @@ static uint32_t round_parts(bool negative, unsigned __int128 man, int exp)
 		drop++;
 	if (man >> drop >= 0x1000000)
 		drop++;
-	while (man && man < 0x800000) {
+	if (!man)
+		return 0;
+	while (man < 0x800000) {
 		man <<= 1;
 		exp--;
 	}
@@ -155,7 +157,7 @@ static uint32_t add_parts(struct parts a, struct parts b)
 	y = shift_sticky(y, a.exp - b.exp);
 	if (a.negative == b.negative)
 		return round_parts(a.negative, x + y, a.exp);
-	return round_parts(x != y && a.negative, x - y, a.exp);
+	return round_parts(a.negative, x - y, a.exp);
 }
 
 /* a * b + c, rounded once, DAZ and FTZ */

@@ -202,6 +202,9 @@ START_TEST(test_writes_mark_hbm_dirty)
 	loom_mem_read(ex, va, buf, 100);
 	loom_mem_map(ex, va, PAGE, LOOM_ACCESS_READ);
 	ck_assert_uint_eq(atomic_load(&card->dirty_bytes), 100 + 3 * PAGE);
+	/* And when the command that may have written is over. */
+	loom_mmu_unpin(ex);
+	ck_assert_uint_eq(atomic_load(&card->dirty_bytes), 100 + 6 * PAGE);
 }
 END_TEST
 
@@ -248,7 +251,7 @@ START_TEST(test_pointers_are_limited_but_access_is_not)
 		i++;
 	ck_assert_uint_eq(i, LOOM_MAX_PINS);
 	ck_assert_int_eq(loom_mem_read(ex, va, &byte, 1), 0);
-	loom_mmu_unpin(&ex->mmu);
+	loom_mmu_unpin(ex);
 	ck_assert_ptr_nonnull(loom_mem_map(ex, va, 8, LOOM_ACCESS_READ));
 }
 END_TEST
@@ -476,7 +479,7 @@ START_TEST(test_translation_equals_the_reference)
 		access = rand() % 2;
 		error = reference(va, access, &kind, &phys);
 		p = loom_mem_map(ex, va, 1, access);
-		loom_mmu_unpin(&ex->mmu);
+		loom_mmu_unpin(ex);
 		if (!error && kind < 2) {
 			ck_assert_ptr_eq(p, base[kind] + phys);
 			hits++;
@@ -499,7 +502,7 @@ START_TEST(test_unmap_in_the_middle_of_a_large_map_is_noticed)
 
 	ck_assert_ptr_eq(loom_mem_map(ex, va, size, LOOM_ACCESS_WRITE),
 			 card->hbm + va);
-	loom_mmu_unpin(&ex->mmu);
+	loom_mmu_unpin(ex);
 	t_unmap(card, T_CTX, va + (size >> 1), PAGE);
 	t_invalidate(card, T_CTX);
 	ck_assert_ptr_null(loom_mem_map(ex, va, size, LOOM_ACCESS_WRITE));

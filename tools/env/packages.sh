@@ -81,7 +81,8 @@ missing() {
 }
 
 # The package lists are absent on a fresh machine and stale on an old one:
-# update them when asking for the packages fails.
+# update them when asking for the packages fails.  What apt says goes to stdout,
+# the one line that a person needs to stderr.
 install() {
 	local lacking=("$@") as_root=()
 	local apt=(apt-get install -y --no-install-recommends)
@@ -94,10 +95,10 @@ install() {
 	printf 'packages: installing %s\n' "${lacking[*]}" >&2
 	as_root+=(env DEBIAN_FRONTEND=noninteractive)
 	if ! "${as_root[@]}" "${apt[@]}" -s -qq "${lacking[@]}" >/dev/null 2>&1; then
-		"${as_root[@]}" apt-get update -qq >&2 ||
+		"${as_root[@]}" apt-get update -qq ||
 			die "apt-get update failed: check the network and /etc/apt"
 	fi
-	"${as_root[@]}" "${apt[@]}" -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "${lacking[@]}" </dev/null >&2 ||
+	"${as_root[@]}" "${apt[@]}" -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "${lacking[@]}" </dev/null ||
 		die "could not install; try: ${apt[*]} ${lacking[*]}"
 }
 

@@ -236,7 +236,7 @@ def _run_session(vm, log, chosen, setup):
     except session.BootFailed as problem:
         log.poll()
         say(str(problem))
-        _quote(log.last(12, r"loom|driver|module") or log.last(12))
+        _quote(log.last(12, r"\bloom\b|Unknown symbol") or log.last(12))
         status = errors.NOT_RUN
     except session.MachineEnded:
         running.show_last_words()

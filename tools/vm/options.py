@@ -110,7 +110,7 @@ def _parser():
     add("--module", metavar="FILE",
         help="driver to load (default build/module/loom.ko)")
     add("--no-driver", action="store_true", help="do not load loom.ko")
-    add("--driver-opts", default="", metavar="'K=V ...'",
+    add("--driver-opts", default="", metavar="'K=V ..'",
         help="parameters of loom.ko")
     add("--append", default="", metavar="STR", help="add to the kernel's command line")
     add("--panic-on-warn", action="store_true",

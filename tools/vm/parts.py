@@ -69,11 +69,13 @@ class Driver:
             with open(path, "rb") as file:
                 info = file.read()
         except FileNotFoundError:
-            raise Problem(f"the driver is not built ({path} is missing): "
-                          "run tools/env/module.sh, or use --no-driver") from None
+            raise Problem(f"{path} is missing: run tools/env/module.sh, or use "
+                          "--no-driver") from None
         except OSError as error:
             raise Problem(f"{path}: {error.strerror}") from error
         built_for = self._field(info, "vermagic").split(" ")[0]
+        if not built_for:
+            raise Problem(f"{path} is not a kernel module")
         if built_for != kernel.release:
             raise Problem(f"{path} is built for kernel '{built_for}' and the VM boots "
                           f"{kernel.release}: run tools/env/module.sh --kernel "

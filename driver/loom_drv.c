@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * DOC: The driver
+ *
+ * loom.ko drives the Loom accelerator card as /dev/accel/accelN.  The interface
+ * is uapi/drm/loom_accel.h, explained in Documentation/uapi.rst; the hardware is
+ * uapi/loom/loom_regs.h.
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+
+#include <drm/drm_accel.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
+#include <drm/drm_prime.h>
+
+#include <drm/loom_accel.h>
+
+#include "loom_bind.h"
+#include "loom_bo.h"
+#include "loom_compat.h"
+#include "loom_device.h"
+#include "loom_drv.h"
+#include "loom_fdinfo.h"
+#include "loom_file.h"
+#include "loom_query.h"
+#include "loom_queue.h"
+#include "loom_submit.h"
+#include "loom_vm.h"
+
+struct workqueue_struct *loom_release_wq;
+
+#define LOOM_IOCTL(name, func) DRM_IOCTL_DEF_DRV(LOOM_##name, func, 0)
+
+static const struct drm_ioctl_desc loom_ioctls[] = {
+	LOOM_IOCTL(QUERY, loom_query_ioctl),
+	LOOM_IOCTL(BO_CREATE, loom_bo_ioctl_create),
+	LOOM_IOCTL(BO_MMAP_OFFSET, loom_bo_ioctl_mmap_offset),
+	LOOM_IOCTL(BO_INFO, loom_bo_ioctl_info),
+	LOOM_IOCTL(VM_CREATE, loom_vm_ioctl_create),
+	LOOM_IOCTL(VM_DESTROY, loom_vm_ioctl_destroy),
+	LOOM_IOCTL(VM_BIND, loom_bind_ioctl),
+	LOOM_IOCTL(QUEUE_CREATE, loom_queue_ioctl_create),
+	LOOM_IOCTL(QUEUE_DESTROY, loom_queue_ioctl_destroy),
+	LOOM_IOCTL(QUEUE_STATE, loom_queue_ioctl_state),
+	LOOM_IOCTL(SUBMIT, loom_submit_ioctl),
+};
+
+static bool loom_drv_is_own_ioctl(unsigned int cmd)
+{
+	unsigned int nr = _IOC_NR(cmd);
+
+	return nr >= DRM_COMMAND_BASE && nr < DRM_COMMAND_END;
+}
+
+/* A wedged card fails all of the driver's ioctls; the core's still clean up. */
+static long loom_drv_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	struct drm_file *file = filp->private_data;
+
+	if (loom_drv_is_own_ioctl(cmd) &&
+	    loom_device_is_wedged(to_loom_device(file->minor->dev)))
+		return -EIO;
+	return drm_ioctl(filp, cmd, arg);
+}
+
+static const struct file_operations loom_fops = {
+	.owner = THIS_MODULE,
+	.open = accel_open,
+	.release = drm_release,
+	.unlocked_ioctl = loom_drv_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.poll = drm_poll,
+	.read = drm_read,
+	.llseek = noop_llseek,
+	.mmap = drm_gem_mmap,
+	.show_fdinfo = drm_show_fdinfo,
+	.fop_flags = FOP_UNSIGNED_OFFSET,
+};
+
+static struct drm_gem_object *loom_drv_import(struct drm_device *drm,
+					      struct dma_buf *dma_buf)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+/*
+ * Versions of the interface:
+ *
+ * 1.0	the first
+ */
+static const struct drm_driver loom_driver = {
+	.driver_features = DRIVER_COMPUTE_ACCEL | DRIVER_GEM | DRIVER_SYNCOBJ |
+			   DRIVER_SYNCOBJ_TIMELINE | LOOM_DRIVER_GEM_GPUVA,
+	.open = loom_file_open,
+	.postclose = loom_file_close,
+	.gem_prime_import = loom_drv_import,
+	.show_fdinfo = loom_fdinfo_show,
+	.ioctls = loom_ioctls,
+	.num_ioctls = ARRAY_SIZE(loom_ioctls),
+	.fops = &loom_fops,
+	.name = "loom",
+	.desc = "Loom accelerator card",
+	.major = 1,
+	.minor = 0,
+};
+
+static int loom_drv_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct loom_device *ldev;
+	int ret;
+
+	ldev = devm_drm_dev_alloc(&pdev->dev, &loom_driver, struct loom_device, drm);
+	if (IS_ERR(ldev))
+		return PTR_ERR(ldev);
+	pci_set_drvdata(pdev, ldev);
+	ret = loom_device_init(ldev, pdev);
+	if (ret)
+		return ret;
+	return drm_dev_register(&ldev->drm, 0);
+}
+
+static void loom_drv_remove(struct pci_dev *pdev)
+{
+	loom_device_unplug(pci_get_drvdata(pdev));
+}
+
+static void loom_drv_shutdown(struct pci_dev *pdev)
+{
+	/* No DMA into whatever runs next. */
+	pci_clear_master(pdev);
+}
+
+static const struct pci_device_id loom_pci_ids[] = {
+	{ PCI_DEVICE(LOOM_PCI_VENDOR_ID, LOOM_PCI_DEVICE_ID) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, loom_pci_ids);
+
+static struct pci_driver loom_pci_driver = {
+	.name = "loom",
+	.id_table = loom_pci_ids,
+	.probe = loom_drv_probe,
+	.remove = loom_drv_remove,
+	.shutdown = loom_drv_shutdown,
+};
+
+static int __init loom_drv_init(void)
+{
+	int ret;
+
+	loom_release_wq = alloc_workqueue("loom-release", WQ_UNBOUND, 0);
+	if (!loom_release_wq)
+		return -ENOMEM;
+	ret = pci_register_driver(&loom_pci_driver);
+	if (ret)
+		destroy_workqueue(loom_release_wq);
+	return ret;
+}
+
+static void __exit loom_drv_exit(void)
+{
+	pci_unregister_driver(&loom_pci_driver);
+	destroy_workqueue(loom_release_wq);
+}
+
+module_init(loom_drv_init);
+module_exit(loom_drv_exit);
+
+MODULE_AUTHOR("The Loom authors");
+MODULE_DESCRIPTION("Loom accelerator card");
+MODULE_LICENSE("Dual MIT/GPL");

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Jobs: command buffers on their way through the scheduler.
+ */
+#ifndef LOOM_JOB_H
+#define LOOM_JOB_H
+
+#include <drm/gpu_scheduler.h>
+
+struct drm_file;
+struct drm_loom_job;
+struct loom_fence;
+struct loom_queue;
+
+/**
+ * struct loom_job - one command buffer to run
+ */
+struct loom_job {
+	/** @base: base class */
+	struct drm_sched_job base;
+	/** @queue: where it runs, a reference */
+	struct loom_queue *queue;
+	/** @fence: for the card, owned until the job goes there */
+	struct loom_fence *fence;
+	/** @cmd_va: device virtual address of the commands */
+	u64 cmd_va;
+	/** @cmd_size: their size in bytes */
+	u32 cmd_size;
+};
+
+extern const struct drm_sched_backend_ops loom_job_sched_ops;
+
+struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file,
+				 const struct drm_loom_job *ujob);
+void loom_job_destroy(struct loom_job *job);
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * DOC: Submits
+ *
+ * A submit is a batch of jobs for one queue.  Everything that can fail comes
+ * first: copying, checks, allocation, dependencies, locks.  Then the jobs are
+ * armed, their fences published, and they are pushed, and nothing fails any more.
+ *
+ * The fence of the last job goes into the dma_resv of all objects mapped in the
+ * VM, as a bookkeeping fence: it keeps memory from being reused, and nobody waits
+ * for it implicitly.
+ */
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_gpuvm.h>
+
+#include <drm/loom_accel.h>
+#include <loom/loom_isa.h>
+
+#include "loom_compat.h"
+#include "loom_device.h"
+#include "loom_job.h"
+#include "loom_queue.h"
+#include "loom_ring.h"
+#include "loom_submit.h"
+#include "loom_sync.h"
+#include "loom_uobj.h"
+#include "loom_vm.h"
+
+/**
+ * struct loom_submit - one SUBMIT
+ */
+struct loom_submit {
+	/** @file: who submits */
+	struct drm_file *file;
+	/** @queue: where to, a reference */
+	struct loom_queue *queue;
+	/** @num_jobs: number of @ujob, @job and @syncs */
+	u32 num_jobs;
+	/** @ujob: as user space wrote them */
+	struct drm_loom_job *ujob;
+	/** @job: the jobs, NULL once pushed */
+	struct loom_job *job[LOOM_MAX_JOBS];
+	/** @syncs: sync operations of each */
+	struct loom_sync_list syncs[LOOM_MAX_JOBS];
+};
+
+static int loom_submit_check_job(const struct drm_loom_job *ujob)
+{
+	if (ujob->flags || !IS_ALIGNED(ujob->cmd_va, LOOM_CMD_ALIGN))
+		return -EINVAL;
+	if (!ujob->cmd_size || !IS_ALIGNED(ujob->cmd_size, LOOM_CMD_ALIGN) ||
+	    ujob->cmd_size > LOOM_MAX_CMD_BYTES)
+		return -EINVAL;
+	if (ujob->cmd_va < LOOM_VA_START ||
+	    ujob->cmd_va > LOOM_VA_END - ujob->cmd_size)
+		return -EINVAL;
+	return 0;
+}
+
+/* Sync operations before jobs: those are what a bad program gets wrong. */
+static int loom_submit_make_job(struct loom_submit *submit, u32 i)
+{
+	const struct drm_loom_job *ujob = &submit->ujob[i];
+	struct loom_job *job;
+	int ret;
+
+	ret = loom_submit_check_job(ujob);
+	if (ret)
+		return ret;
+	ret = loom_sync_list_init(&submit->syncs[i], submit->file, &ujob->syncs);
+	if (ret)
+		return ret;
+	job = loom_job_create(submit->queue, submit->file, ujob);
+	if (IS_ERR(job))
+		return PTR_ERR(job);
+	submit->job[i] = job;
+	return loom_sync_list_add_deps(&submit->syncs[i], submit->syncs, i,
+				       submit->file, &job->base);
+}
+
+static int loom_submit_make_jobs(struct loom_submit *submit,
+				 const struct drm_loom_obj_array *jobs)
+{
+	int ret = 0;
+	u32 i;
+
+	submit->ujob = loom_uobj_get(jobs, sizeof(*submit->ujob), 1, LOOM_MAX_JOBS);
+	if (IS_ERR(submit->ujob)) {
+		ret = PTR_ERR(submit->ujob);
+		submit->ujob = NULL;
+		return ret;
+	}
+	submit->num_jobs = jobs->count;
+	for (i = 0; !ret && i < submit->num_jobs; i++)
+		ret = loom_submit_make_job(submit, i);
+	return ret;
+}
+
+/* Moves of objects come before the batch; its later jobs follow its first. */
+static int loom_submit_add_moves(struct loom_submit *submit,
+				 struct drm_exec *exec)
+{
+	struct drm_gem_object *obj;
+	int ret = 0;
+
+	loom_exec_for_each_locked(exec, obj) {
+		ret = drm_sched_job_add_resv_dependencies(&submit->job[0]->base,
+							  obj->resv,
+							  DMA_RESV_USAGE_KERNEL);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+static void loom_submit_push_job(struct loom_submit *submit, u32 i,
+				 struct drm_gpuvm_exec *exec)
+{
+	struct drm_sched_job *job = &submit->job[i]->base;
+	struct dma_fence *done;
+
+	drm_sched_job_arm(job);
+	done = &job->s_fence->finished;
+	if (i == submit->num_jobs - 1)
+		drm_gpuvm_exec_resv_add_fence(exec, done, DMA_RESV_USAGE_BOOKKEEP,
+					      DMA_RESV_USAGE_BOOKKEEP);
+	loom_sync_list_signal(&submit->syncs[i], done);
+	/* The scheduler's from here on. */
+	submit->job[i] = NULL;
+	drm_sched_entity_push_job(job);
+}
+
+static int loom_submit_push(struct loom_submit *submit)
+{
+	struct drm_gpuvm_exec exec = {
+		.vm = &submit->queue->vm->base,
+		.flags = DRM_EXEC_INTERRUPTIBLE_WAIT,
+		.num_fences = 1,
+	};
+	int ret;
+	u32 i;
+
+	ret = drm_gpuvm_exec_lock(&exec);
+	if (ret)
+		return ret;
+	ret = loom_submit_add_moves(submit, &exec.exec);
+	/* What the caller wrote through write-combined mappings goes first. */
+	wmb();
+	for (i = 0; !ret && i < submit->num_jobs; i++)
+		loom_submit_push_job(submit, i, &exec);
+	drm_gpuvm_exec_unlock(&exec);
+	return ret;
+}
+
+static int loom_submit_locked(struct loom_submit *submit)
+{
+	if (loom_ring_is_banned(submit->queue->ring))
+		return -ECANCELED;
+	return loom_submit_push(submit);
+}
+
+static int loom_submit_run(struct loom_submit *submit,
+			   const struct drm_loom_obj_array *jobs)
+{
+	struct loom_queue *queue = submit->queue;
+	int ret;
+
+	ret = loom_submit_make_jobs(submit, jobs);
+	if (ret)
+		return ret;
+	ret = mutex_lock_interruptible(&queue->submit_lock);
+	if (ret)
+		return ret;
+	ret = loom_submit_locked(submit);
+	mutex_unlock(&queue->submit_lock);
+	return ret;
+}
+
+static void loom_submit_destroy(struct loom_submit *submit)
+{
+	u32 i;
+
+	for (i = 0; i < submit->num_jobs; i++) {
+		if (submit->job[i])
+			loom_job_destroy(submit->job[i]);
+		loom_sync_list_fini(&submit->syncs[i]);
+	}
+	kvfree(submit->ujob);
+	loom_queue_put(submit->queue);
+	kfree(submit);
+}
+
+static struct loom_submit *loom_submit_create(struct drm_file *file, u32 queue_id)
+{
+	struct loom_submit *submit;
+
+	submit = kzalloc(sizeof(*submit), GFP_KERNEL_ACCOUNT);
+	if (!submit)
+		return ERR_PTR(-ENOMEM);
+	submit->file = file;
+	submit->queue = loom_queue_lookup(file, queue_id);
+	if (!submit->queue) {
+		kfree(submit);
+		return ERR_PTR(-ENOENT);
+	}
+	return submit;
+}
+
+int loom_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	const struct drm_loom_submit *args = data;
+	struct loom_submit *submit;
+	int idx, ret;
+
+	if (args->flags)
+		return -EINVAL;
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	submit = loom_submit_create(file, args->queue_id);
+	ret = PTR_ERR_OR_ZERO(submit);
+	if (!ret) {
+		ret = loom_submit_run(submit, &args->jobs);
+		loom_submit_destroy(submit);
+	}
+	drm_dev_exit(idx);
+	return ret;
+}
