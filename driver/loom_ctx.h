@@ -20,7 +20,7 @@ struct loom_ctx {
 	/** @sched: runs bind jobs one by one; lives as long as the card */
 	struct drm_gpu_scheduler sched;
 	/** @name: of @sched */
-	char name[16];
+	char name[24];
 };
 
 int loom_ctx_init_all(struct loom_device *ldev);

@@ -27,8 +27,8 @@ struct loom_irq;
 struct loom_ring;
 struct loom_watchdog_ring;
 
-/* Device virtual addresses that user space may map; 0 stays a trap. */
-#define LOOM_VA_START		((u64)LOOM_HUGE_SIZE)
+/* Device virtual addresses that user space may map; null pointers fault. */
+#define LOOM_VA_START		0x10000ull
 #define LOOM_VA_END		(1ull << LOOM_VA_BITS)
 
 /**

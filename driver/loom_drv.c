@@ -6,6 +6,7 @@
  * is uapi/drm/loom_accel.h, explained in Documentation/uapi.rst; the hardware is
  * uapi/loom/loom_regs.h.
  */
+#include <linux/compat.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 
@@ -66,12 +67,25 @@ static long loom_drv_ioctl(struct file *filp, unsigned int cmd, unsigned long ar
 	return drm_ioctl(filp, cmd, arg);
 }
 
+#ifdef CONFIG_COMPAT
+static long loom_drv_compat_ioctl(struct file *filp, unsigned int cmd,
+				  unsigned long arg)
+{
+	/* Our structs are the same for 32-bit programs, some of the core's are not. */
+	if (loom_drv_is_own_ioctl(cmd))
+		return loom_drv_ioctl(filp, cmd, (unsigned long)compat_ptr(arg));
+	return drm_compat_ioctl(filp, cmd, arg);
+}
+#else
+#define loom_drv_compat_ioctl	NULL
+#endif
+
 static const struct file_operations loom_fops = {
 	.owner = THIS_MODULE,
 	.open = accel_open,
 	.release = drm_release,
 	.unlocked_ioctl = loom_drv_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
+	.compat_ioctl = loom_drv_compat_ioctl,
 	.poll = drm_poll,
 	.read = drm_read,
 	.llseek = noop_llseek,

@@ -125,7 +125,8 @@ static int loom_hbm_map_bar(struct loom_device *ldev, u64 *size)
 
 	*size = ALIGN_DOWN(min(bar, ldev->hw.hbm_size), LOOM_HUGE_SIZE);
 	if (!*size) {
-		drm_err(&ldev->drm, "the HBM BAR has %llu bytes\n", bar);
+		drm_err(&ldev->drm, "no room in the address map for the HBM BAR (%llu bytes)\n",
+			bar);
 		return -ENODEV;
 	}
 	ret = pcim_request_region(pdev, LOOM_BAR_HBM, "loom-hbm");

@@ -76,7 +76,7 @@ struct loom_ring {
 	/** @sched: gives it jobs; lives as long as the card */
 	struct drm_gpu_scheduler sched;
 	/** @name: of @sched */
-	char name[16];
+	char name[24];
 	/** @fence_context: of the jobs' fences */
 	u64 fence_context;
 	/** @entries: ring entries, devm-managed, made at first use */

@@ -43,11 +43,13 @@ static void find_culprit(struct accel_queue *q,
 	pthread_mutex_unlock(&q->dev->lock);
 }
 
-/* Does the error concern a field of a command? */
-static bool blames_field(uint32_t error)
+/* Does the error concern a field of a command, and not an access? */
+static bool blames_field(const struct accel_queue_status *st)
 {
-	return (error >= LOOM_ERR_CMD_OPCODE && error <= LOOM_ERR_INDEX) ||
-	       error == LOOM_ERR_EVENT;
+	if (st->fault_addr)
+		return false;
+	return (st->error >= LOOM_ERR_CMD_OPCODE &&
+		st->error <= LOOM_ERR_INDEX) || st->error == LOOM_ERR_EVENT;
 }
 
 /* Does the error concern a command, and not the job as a whole? */
@@ -75,7 +77,7 @@ void explain_fate(struct accel_queue *q, struct queue_fate *fate)
 		snprintf(where, sizeof(where), "job %llu",
 			 (unsigned long long)st->job);
 	}
-	if (blames_field(st->error)) {
+	if (blames_field(st)) {
 		find_culprit(q, st, &c);
 		isa_field_at(st->opcode, st->field, c.known ? c.cmd : NULL,
 			     c.len, name, sizeof(name));
@@ -142,6 +144,6 @@ void explain_hint(struct accel_queue *q, const struct queue_fate *fate)
 		error_hint("an event that nobody signals? make another queue");
 	else if (st->fault_addr)
 		hint_address(q->dev, st->fault_addr);
-	else if (blames_field(st->error))
+	else if (blames_field(st))
 		hint_field(q, st);
 }

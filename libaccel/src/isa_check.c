@@ -17,6 +17,7 @@ static int fault_set(struct isa_fault *fault, uint32_t error, size_t field)
 
 /* ------------------------------------------------------------------ fields */
 
+/* What a field says by itself; which types go together is further below. */
 static bool field_ok(const struct isa_field *f, uint64_t v, uint32_t *error)
 {
 	switch (f->kind) {
@@ -26,9 +27,6 @@ static bool field_ok(const struct isa_field *f, uint64_t v, uint32_t *error)
 	case ISA_FLAGS:
 		*error = LOOM_ERR_CMD_RESERVED;
 		return !(v & ~(uint64_t)LOOM_CMD_F_MASK);
-	case ISA_TYPE:
-		*error = LOOM_ERR_CMD_TYPE;
-		return v < LOOM_TYPE_COUNT;
 	case ISA_MODE:
 	case ISA_EVENT_OP:
 		*error = LOOM_ERR_CMD_FIELD;
@@ -175,8 +173,12 @@ static int check_copy(const struct loom_cmd_copy *c, struct isa_fault *fault)
 	memcpy(dst_stride, c->dst_stride, sizeof(dst_stride));
 	memcpy(index_stride, c->index_stride, sizeof(index_stride));
 	if (check_align(&dst, fault) || check_align(&src, fault) ||
-	    check_align(&index, fault) || check_range(&src, fault) ||
-	    check_range(&dst, fault) || check_range(&index, fault))
+	    check_align(&index, fault))
+		return -1;
+	if (!c->dim[0] || !c->dim[1] || !c->dim[2] || !c->dim[3])
+		return 0;
+	if (check_range(&src, fault) || check_range(&dst, fault) ||
+	    check_range(&index, fault))
 		return -1;
 	return 0;
 }
@@ -488,6 +490,18 @@ static int check_head(const void *cmd, size_t len, const struct isa_struct *s,
 	return check_fields(&isa_head, cmd, 0, fault);
 }
 
+static int check_timestamp(const struct loom_cmd_timestamp *c,
+			   struct isa_fault *fault)
+{
+	size_t field = offsetof(struct loom_cmd_timestamp, addr);
+
+	if (c->addr % 8)
+		return fault_set(fault, LOOM_ERR_CMD_ALIGN, field);
+	if (c->addr >= UINT64_C(1) << LOOM_VA_BITS)
+		return fault_set(fault, LOOM_ERR_CMD_RANGE, field);
+	return 0;
+}
+
 int isa_check(const void *cmd, size_t len, struct isa_fault *fault)
 {
 	const struct loom_cmd *hdr = cmd;
@@ -497,10 +511,7 @@ int isa_check(const void *cmd, size_t len, struct isa_fault *fault)
 		return -1;
 	switch (hdr->opcode) {
 	case LOOM_OP_TIMESTAMP:
-		if (((const struct loom_cmd_timestamp *)cmd)->addr % 8)
-			return fault_set(fault, LOOM_ERR_CMD_ALIGN,
-					 offsetof(struct loom_cmd_timestamp, addr));
-		return 0;
+		return check_timestamp(cmd, fault);
 	case LOOM_OP_COPY:
 		return check_copy(cmd, fault);
 	case LOOM_OP_MATMUL:

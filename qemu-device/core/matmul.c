@@ -93,6 +93,8 @@ struct matmul {
 	uint32_t *acc;
 	/** @sums: sum of each line of A of the block, if the path flips */
 	uint32_t sums[A_MAX_LINES];
+	/** @c: D_LINES by LOOM_MATMUL_MAX_NR elements of C */
+	uint32_t *c;
 	/** @pk: the packer and its buffers */
 	struct loom_matmul_packer pk;
 	/** @scratch: what to free */
@@ -494,19 +496,21 @@ static int alloc_scratch(struct matmul *mm)
 	/* Panels are 64 by 64 at least, which holds a rectangle of D too. */
 	size_t k = min_size(round_up(mm->cmd->k, D_LINES), LOOM_MATMUL_K_BLOCK);
 	size_t panel = 4 * LOOM_MATMUL_MAX_NR * (k ? k : D_LINES);
+	size_t c = 4 * D_LINES * LOOM_MATMUL_MAX_NR;
 	size_t acc = 4 * mm->mc * mm->nc;
 	size_t lines = mm->in_place ? 0 : mm->mc * mm->a_stride;
 	uint8_t *p;
 
-	p = aligned_alloc(64, round_up(3 * panel + acc + lines, 64));
+	p = aligned_alloc(64, round_up(3 * panel + c + acc + lines, 64));
 	if (!p)
 		return loom_fail(mm->ex, LOOM_ERR_INTERNAL, 0);
 	mm->scratch = p;
 	mm->pk.panel = (uint32_t *)p;
 	mm->pk.stage = p + panel;
 	mm->pk.temp = mm->pk.stage + panel;
-	mm->acc = (uint32_t *)(mm->pk.temp + panel);
-	mm->lines = mm->pk.temp + panel + acc;
+	mm->c = (uint32_t *)(mm->pk.temp + panel);
+	mm->acc = (uint32_t *)(mm->pk.temp + panel + c);
+	mm->lines = mm->pk.temp + panel + c + acc;
 	return 0;
 }
 
@@ -632,20 +636,31 @@ static int multiply_panel(struct matmul *mm, const uint8_t *a, size_t lines,
 
 /* Epilogue ---------------------------------------------------------------- */
 
-/* One line of C as f32 or int32. */
-static void load_c(const struct matmul *mm, const struct loom_matmul_view *view,
-		   size_t line, size_t n, uint32_t *dst)
+/* Get at C as f32 or int32: where it lies, or in mm->c. */
+static int load_c(struct matmul *mm, const struct loom_matmul_rect *rect,
+		  struct loom_matmul_view *view)
 {
+	const struct loom_matmul_path *f32 =
+		&mm->kernels->path[LOOM_MATMUL_SEQ];
 	const struct loom_matmul_operand *op = &mm->op[OPERAND_C];
-	const uint8_t *src = view->p + (ptrdiff_t)line * view->line;
+	uint32_t *dst = mm->c;
 	uint32_t raw[LOOM_MATMUL_MAX_NR];
 
-	if (op->size == 4) {
-		loom_matmul_gather(src, view->step, 4, n, dst);
-		return;
+	if (loom_matmul_view(&mm->pk, op, rect, view))
+		return -1;
+	if (op->size == 4 && view->step == 4)
+		return 0;
+	for (size_t i = 0; i < rect->lines; i++, dst += LOOM_MATMUL_MAX_NR) {
+		const uint8_t *src = view->p + (ptrdiff_t)i * view->line;
+
+		loom_matmul_gather(src, view->step, op->size, rect->count,
+				   op->size == 4 ? dst : raw);
+		if (op->size != 4)
+			f32->convert(op->type, raw, dst, rect->count);
 	}
-	loom_matmul_gather(src, view->step, op->size, n, raw);
-	mm->kernels->path[LOOM_MATMUL_SEQ].convert(op->type, raw, dst, n);
+	view->p = (const uint8_t *)mm->c;
+	view->line = 4 * LOOM_MATMUL_MAX_NR;
+	return 0;
 }
 
 /* Lines of D from the accumulators to @dst, line by line of contiguous ones. */
@@ -653,34 +668,28 @@ static int finish(struct matmul *mm, const struct loom_matmul_rect *rect,
 		  const uint32_t *acc, const uint32_t *sums, uint8_t *dst,
 		  ptrdiff_t stride)
 {
-	uint32_t c[LOOM_MATMUL_MAX_NR];
 	bool has_c = mm->tensor[OPERAND_C].present;
-	struct loom_matmul_view view;
-	uint32_t state;
+	struct loom_matmul_view c;
 	struct loom_matmul_row row = {
-		.acc = acc,
-		.c = has_c ? c : NULL,
-		.dst = dst,
 		.n = rect->count,
 		.type = mm->op[OPERAND_D].type,
 		.scale = mm->cmd->alpha != ALPHA_ONE,
 	};
+	uint32_t state;
 
 	memcpy(&row.alpha, &mm->cmd->alpha, sizeof(row.alpha));
-	if (has_c && loom_matmul_view(&mm->pk, &mm->op[OPERAND_C], rect, &view))
+	if (has_c && load_c(mm, rect, &c))
 		return -1;
 	state = mm->kernels->enter();
 	for (size_t i = 0; i < rect->lines; i++) {
+		row.acc = acc + i * mm->kernels->nr;
+		row.dst = dst + (ptrdiff_t)i * stride;
 		if (has_c)
-			load_c(mm, &view, i, rect->count, c);
-		if (mm->class == LOOM_MATMUL_INT) {
-			row.bias = mm->path->sum ? 0u - 128u * sums[i] : 0;
-			mm->kernels->finish_int(&row);
-		} else {
-			mm->kernels->finish_float(&row);
-		}
-		row.acc += mm->kernels->nr;
-		row.dst = (uint8_t *)row.dst + stride;
+			row.c = (const uint32_t *)
+				(const void *)(c.p + (ptrdiff_t)i * c.line);
+		if (mm->path->sum)
+			row.bias = 0u - 128u * sums[i];
+		mm->path->finish(&row);
 	}
 	mm->kernels->leave(state);
 	return 0;

@@ -106,6 +106,8 @@ struct loom_matmul_path {
 	void (*tile)(const struct loom_matmul_tile *tile);
 	/** @sum: with @flip: sum of the bytes of a line of groups, mod 2^32 */
 	uint32_t (*sum)(const uint8_t *a, size_t groups);
+	/** @finish: epilogue of a row of D */
+	void (*finish)(const struct loom_matmul_row *row);
 };
 
 /** struct loom_matmul_kernels - a kernel set */
@@ -135,13 +137,9 @@ struct loom_matmul_kernels {
 	void (*transpose)(const uint8_t *src, size_t src_stride,
 			  size_t rows, size_t cols, uint8_t *dst,
 			  size_t dst_stride, uint32_t flip);
-	/** @finish_float: epilogue of a row of floats */
-	void (*finish_float)(const struct loom_matmul_row *row);
-	/** @finish_int: epilogue of a row of int32 */
-	void (*finish_int)(const struct loom_matmul_row *row);
 	/**
-	 * @enter: prepare the floating-point unit for @tile and @finish_float;
-	 * what it returns goes to @leave
+	 * @enter: prepare the floating-point unit for tile and finish, and for
+	 * nothing else; what it returns goes to @leave
 	 */
 	uint32_t (*enter)(void);
 	void (*leave)(uint32_t state);

@@ -115,24 +115,64 @@ TARGET static void name(const struct loom_matmul_tile *t)		\
 DEFINE_TILE(tile_f32, F32, DOT_F32)
 DEFINE_TILE(tile_s16, S32, DOT_S16)
 
-/* The compiler keeps scalar and vector operations under the same MXCSR. */
-static void finish_float(const struct loom_matmul_row *row)
+/* @f is no denormal, and NaN is canonical, which cannot overflow. */
+INLINE __m128i round_bf16(__m256 f)
 {
-	float out[NR];
+	const __m256i bits = _mm256_castps_si256(f);
+	__m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16),
+				       _mm256_set1_epi32(1));
+	__m256i sum = _mm256_add_epi32(_mm256_add_epi32(bits, odd),
+				       _mm256_set1_epi32(0x7fff));
 
-	for (size_t j = 0; j < row->n; j++) {
-		float t, c;
+	sum = _mm256_srli_epi32(sum, 16);
+	return _mm_packus_epi32(_mm256_castsi256_si128(sum),
+				_mm256_extracti128_si256(sum, 1));
+}
 
-		memcpy(&t, row->acc + j, sizeof(t));
-		if (row->scale)
-			t = row->alpha * t;
-		if (row->c) {
-			memcpy(&c, row->c + j, sizeof(c));
-			t = t + c;
-		}
-		out[j] = t != t ? __builtin_nanf("") : t;
-	}
-	loom_from_f32(row->type, out, row->dst, row->n);
+INLINE __m256 finish8(const struct loom_matmul_row *row, size_t j)
+{
+	__m256 t = F32_LOAD(row->acc + j), nan;
+
+	if (row->scale)
+		t = _mm256_mul_ps(_mm256_set1_ps(row->alpha), t);
+	if (row->c)
+		t = _mm256_add_ps(t, F32_LOAD(row->c + j));
+	nan = _mm256_cmp_ps(t, t, _CMP_UNORD_Q);
+	return _mm256_blendv_ps(t, _mm256_set1_ps(__builtin_nanf("")), nan);
+}
+
+/* Eight elements of D's type to @dst. */
+INLINE void put8(uint32_t type, __m256 t, uint8_t *dst)
+{
+	if (type == LOOM_TYPE_F32)
+		F32_STORE(dst, t);
+	else if (type == LOOM_TYPE_F16)
+		_mm_storeu_si128((__m128i *)dst, _mm256_cvtps_ph(
+			t, _MM_FROUND_TO_NEAREST_INT));
+	else
+		_mm_storeu_si128((__m128i *)dst, round_bf16(t));
+}
+
+TARGET static void finish_float(const struct loom_matmul_row *row)
+{
+	size_t size = row->type == LOOM_TYPE_F32 ? 4 : 2, whole = row->n & ~7ul;
+	struct loom_matmul_row tail = *row;
+	uint32_t acc[8] = { 0 }, c[8] = { 0 };
+	uint8_t out[32];
+
+	for (size_t j = 0; j < whole; j += 8)
+		put8(row->type, finish8(row, j),
+		     (uint8_t *)row->dst + size * j);
+	if (whole == row->n)
+		return;
+	memcpy(acc, row->acc + whole, 4 * (row->n - whole));
+	if (row->c)
+		memcpy(c, row->c + whole, 4 * (row->n - whole));
+	tail.acc = acc;
+	tail.c = row->c ? c : NULL;
+	put8(row->type, finish8(&tail, 0), out);
+	memcpy((uint8_t *)row->dst + size * whole, out,
+	       size * (row->n - whole));
 }
 
 const struct loom_matmul_kernels loom_matmul_avx2 = {
@@ -144,23 +184,24 @@ const struct loom_matmul_kernels loom_matmul_avx2 = {
 			.elem = 4,
 			.convert = loom_matmul_c_to_f32,
 			.tile = tile_f32,
+			.finish = finish_float,
 		},
 		[LOOM_MATMUL_PAIR] = {
 			.elem = 4,
 			.swap = true,
 			.convert = loom_matmul_c_to_f32,
 			.tile = tile_f32,
+			.finish = finish_float,
 		},
 		[LOOM_MATMUL_INT] = {
 			.elem = 2,
 			.convert = loom_matmul_c_to_s16,
 			.tile = tile_s16,
+			.finish = loom_matmul_c_finish_int,
 		},
 	},
 	.interleave = loom_matmul_c_interleave16,
 	.transpose = loom_matmul_c_transpose,
-	.finish_float = finish_float,
-	.finish_int = loom_matmul_c_finish_int,
 	.enter = loom_matmul_mxcsr_enter,
 	.leave = loom_matmul_mxcsr_leave,
 };

@@ -552,12 +552,22 @@ TARGET static void finish_int(const struct loom_matmul_row *row)
 
 /* The sets ---------------------------------------------------------------- */
 
-#define PATH_F32(in_pairs) \
-	{ .elem = 4, .swap = (in_pairs), .convert = to_f32, .tile = tile_f32 }
-#define PATH_BF16 { .elem = 2, .convert = f8_to_bf16, .tile = tile_bf16 }
-#define PATH_S16 { .elem = 2, .convert = s8_to_s16, .tile = tile_s16 }
-#define PATH_S8 { .elem = 1, .flip = 0x80808080, .tile = tile_s8, \
-	.sum = sum_s8 }
+#define PATH_F32(in_pairs) {						\
+	.elem = 4, .swap = (in_pairs), .convert = to_f32,		\
+	.tile = tile_f32, .finish = finish_float,			\
+}
+#define PATH_BF16 {							\
+	.elem = 2, .convert = f8_to_bf16,				\
+	.tile = tile_bf16, .finish = finish_float,			\
+}
+#define PATH_S16 {							\
+	.elem = 2, .convert = s8_to_s16,				\
+	.tile = tile_s16, .finish = finish_int,				\
+}
+#define PATH_S8 {							\
+	.elem = 1, .flip = 0x80808080,					\
+	.tile = tile_s8, .sum = sum_s8, .finish = finish_int,		\
+}
 
 #define DEFINE_KERNELS(set, pair, integer)				\
 const struct loom_matmul_kernels loom_matmul_##set = {			\
@@ -571,8 +581,6 @@ const struct loom_matmul_kernels loom_matmul_##set = {			\
 	},								\
 	.interleave = interleave,					\
 	.transpose = transpose,						\
-	.finish_float = finish_float,					\
-	.finish_int = finish_int,					\
 	.enter = loom_matmul_mxcsr_enter,				\
 	.leave = loom_matmul_mxcsr_leave,				\
 }

@@ -263,7 +263,12 @@ static void access_end(struct loom_exec *ex)
 	atomic_fetch_add(&ex->mmu.access, 1);
 }
 
-/* Access ------------------------------------------------------------------ */
+/*
+ * Access ------------------------------------------------------------------
+ *
+ * An engine's buffer may itself be a pointer from loom_mem_map(), and the guest
+ * decides what overlaps: hence memmove().
+ */
 
 static uint8_t *run_host(struct loom_core *core, const struct loom_run *run)
 {
@@ -289,7 +294,7 @@ static uint32_t run_read(struct loom_core *core, const struct loom_run *run,
 	const uint8_t *host = run_host(core, run);
 
 	if (host)
-		memcpy(buf, host, run->len);
+		memmove(buf, host, run->len);
 	else if (loom_dma_read(core, run->addr, buf, run->len))
 		return LOOM_ERR_DMA;
 	return LOOM_ERR_NONE;
@@ -301,7 +306,7 @@ static uint32_t run_write(struct loom_core *core, const struct loom_run *run,
 	uint8_t *host = run_host(core, run);
 
 	if (host) {
-		memcpy(host, buf, run->len);
+		memmove(host, buf, run->len);
 		run_dirty(core, run);
 	} else if (loom_dma_write(core, run->addr, buf, run->len)) {
 		return LOOM_ERR_DMA;

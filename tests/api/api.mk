@@ -33,7 +33,7 @@ $(ASAN)/tests/check_drm: $(ASAN)/tests/unit/check_drm.o \
 			 $(ASAN)/libaccel.a $(ASAN)/libloomcore.a
 	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(CHECK_LIBS)
 
-.PHONY: check-api
+.PHONY: check-api tests
 check-api: $(API_TESTS)
 	@for t in $(API_SRCS:%.c=$(ASAN)/%); do ACCEL_DEVICE=sim: $$t || exit 1; done
 

@@ -60,7 +60,7 @@ PY
 run=("$train" -d sim: --data "$dir" --epochs 4 --batch 20)
 
 echo "TAP version 13"
-echo "1..19"
+echo "1..20"
 
 "${run[@]}" --min-accuracy 90 --json "$dir/a.json" --hash >"$dir/a.txt"
 check $? "stripes_are_learned"
@@ -110,6 +110,7 @@ check $? "help_documents_the_exit_status"
 refuses 2 "expected 1 to 1000" "a_bad_number_is_bad_usage" --epochs 0
 refuses 2 "more than the 10 training" "a_batch_needs_images" -d sim: --limit 10
 refuses 3 "opening the card" "a_missing_card_is_told" -d /dev/accel/accel99
+refuses 3 "opening the card" "a_bad_device_is_told" -d nonsense
 refuses 7 "below 100.00" "min_accuracy_fails" -d sim: --limit 200 --min-accuracy 100
 mv "$dir/big.gz" "$dir/train-images-idx3-ubyte.gz"
 mv "$dir/big-labels" "$dir/train-labels-idx1-ubyte"

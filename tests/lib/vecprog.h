@@ -22,10 +22,11 @@
 #define V(n)	LOOM_VEC_V(n)
 #define S(n)	LOOM_VEC_S(n)
 
+/* One more of each than allowed, for tests of just that. */
 struct t_prog {
 	struct loom_cmd_vector cmd;
-	struct loom_vec_operand operand[LOOM_VEC_MAX_OPERANDS];
-	struct loom_vec_insn insn[LOOM_VEC_MAX_INSNS];
+	struct loom_vec_operand operand[LOOM_VEC_MAX_OPERANDS + 1];
+	struct loom_vec_insn insn[LOOM_VEC_MAX_INSNS + 1];
 };
 
 static inline struct t_prog t_prog(uint32_t d0, uint32_t d1, uint32_t d2,

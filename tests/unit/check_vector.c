@@ -596,7 +596,9 @@ static void pick_dims(struct t_prog *p)
 static void pick_operand(struct t_prog *p, uint64_t base, uint32_t type,
 			 bool lanes_distinct)
 {
-	uint32_t size = t_type_size(type), first = pick(4), k, d, extent;
+	bool plain = pick(2);
+	uint32_t first = plain ? 0 : pick(4), k, d, extent;
+	uint32_t size = t_type_size(type);
 	unsigned int n = t_tensor(p, arena + base, type, 0, 0, 0, 0);
 	struct loom_vec_operand *o = &p->operand[n];
 	uint64_t step = size * (pick(3) ? 1 : 1 + pick(3));
@@ -604,7 +606,7 @@ static void pick_operand(struct t_prog *p, uint64_t base, uint32_t type,
 	for (k = 0; k < 4; k++) {
 		d = (first + k) % 4;
 		extent = p->cmd.dim[d];
-		if (d == 0 && lanes_distinct) {
+		if (plain || (d == 0 && lanes_distinct)) {
 			o->stride[d] = (int64_t)step;
 		} else if (!pick(4)) {
 			continue;	/* broadcast */
@@ -778,6 +780,546 @@ START_TEST(test_random_programs_do_as_their_words_say)
 }
 END_TEST
 
+/* Reductions -------------------------------------------------------------- */
+
+static void reduce_rows(uint32_t lanes, uint32_t rows)
+{
+	struct t_prog p = t_prog(lanes, rows, 1, 1);
+	unsigned int i;
+
+	t_tensor(&p, arena, LOOM_TYPE_F32, 4, 4 * lanes, 0, 0);
+	for (i = 1; i < 5; i++)
+		t_tensor(&p, arena + ARENA_SIZE / 2 + 0x1000 * i,
+			 LOOM_TYPE_F32, 4, 4, 0, 0);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LDI, V(0), 0);
+	t_op(&p, LOOM_VEC_RSUM, S(1), V(0));
+	t_op(&p, LOOM_VEC_RMAX, S(2), V(0));
+	t_op(&p, LOOM_VEC_RMIN, S(3), V(0));
+	t_op(&p, LOOM_VEC_RARGMAX, S(4), V(0));
+	t_op(&p, LOOM_VEC_END, 0);
+	for (i = 1; i < 5; i++)
+		t_mem(&p, LOOM_VEC_STI, S(i), i);
+	run_both(&p);
+}
+
+START_TEST(test_reductions_follow_the_documented_order)
+{
+	uint32_t n;
+
+	randomize(0, ARENA_SIZE / 8);
+	for (n = 0; n < 20000; n++)	/* finite: sums that round */
+		((float *)shadow)[n] = (float)(int32_t)random_bits() / 3;
+	for (n = 1; n <= 130; n++)
+		reduce_rows(n, 7);
+	for (n = 505; n <= 520; n++)
+		reduce_rows(n, 3);
+	reduce_rows(1024, 2);
+	reduce_rows(5000, 2);
+}
+END_TEST
+
+START_TEST(test_reductions_of_special_values)
+{
+	static const uint32_t values[] = {
+		0, 0x80000000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000,
+		0x3f800000, 0xbf800000,
+	};
+	uint32_t n, i, k;
+
+	for (n = 1; n <= 40; n++) {
+		for (i = 0; i < n * 20; i++) {
+			k = pick(1 + i / n % 8);	/* rows get more varied */
+			((uint32_t *)shadow)[i] = values[(k + i / n) % 8];
+		}
+		reduce_rows(n, 20);
+	}
+}
+END_TEST
+
+/* What programs may rely on ------------------------------------------------ */
+
+static float *floats(uint64_t offset)
+{
+	return (float *)(shadow + offset);
+}
+
+static void random_normalish(float *p, uint32_t n, float scale)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		p[i] = ((float)pick(1 << 20) / (1 << 19) - 1.0f) * scale;
+}
+
+static void assert_close(float x, double expect, double tolerance)
+{
+	if (!(fabs(x - expect) <= tolerance * (fabs(expect) + 1e-3)))
+		ck_abort_msg("%.9g is not %.9g", x, expect);
+}
+
+START_TEST(test_softmax)
+{
+	const uint32_t n = 200, rows = 30;
+	struct t_prog p = t_prog(n, rows, 1, 1);
+	float *x = floats(0), *y = (float *)found;
+	uint32_t i, r;
+
+	t_tensor(&p, arena, LOOM_TYPE_F32, 4, 4 * n, 0, 0);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LD, V(0), 0);
+	t_op(&p, LOOM_VEC_RMAX, S(0), V(0));
+	t_op(&p, LOOM_VEC_END, 0);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LD, V(0), 0);
+	t_op(&p, LOOM_VEC_SUB, V(0), V(0), S(0));
+	t_op(&p, LOOM_VEC_EXP, V(0), V(0));
+	t_op(&p, LOOM_VEC_RSUM, S(1), V(0));
+	t_mem(&p, LOOM_VEC_ST, V(0), 0);
+	t_op(&p, LOOM_VEC_END, 0);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LD, V(0), 0);
+	t_op(&p, LOOM_VEC_DIV, V(0), V(0), S(1));
+	t_mem(&p, LOOM_VEC_ST, V(0), 0);
+	t_op(&p, LOOM_VEC_END, 0);
+	random_normalish(x, n * rows, 30);
+	copy_pages(shadow, true);
+	run(&p);
+	copy_pages(found, false);
+	for (r = 0; r < rows; r++, x += n, y += n) {
+		double sum = 0;
+
+		for (i = 0; i < n; i++)
+			sum += exp(x[i]);
+		for (i = 0; i < n; i++)
+			assert_close(y[i], exp(x[i]) / sum, 3e-6);
+	}
+}
+END_TEST
+
+/* bf16 in and out, statistics in f32 */
+START_TEST(test_layer_norm)
+{
+	const uint32_t n = 768, rows = 20;
+	struct t_prog p = t_prog(n, rows, 1, 1);
+	uint16_t *x = (uint16_t *)shadow, *y = (uint16_t *)(found + 0x10000);
+	uint32_t i, r;
+
+	t_tensor(&p, arena, LOOM_TYPE_BF16, 2, 2 * n, 0, 0);
+	t_tensor(&p, arena + 0x10000, LOOM_TYPE_BF16, 2, 2 * n, 0, 0);
+	t_imm(&p, LOOM_VEC_DIM, S(0), 0);
+	t_op(&p, LOOM_VEC_I2F, S(0), S(0));
+	t_const(&p, S(5), 1e-5f);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LD, V(0), 0);
+	t_op(&p, LOOM_VEC_RSUM, S(1), V(0));
+	t_op(&p, LOOM_VEC_END, 0);
+	t_op(&p, LOOM_VEC_DIV, S(1), S(1), S(0));
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LD, V(0), 0);
+	t_op(&p, LOOM_VEC_SUB, V(0), V(0), S(1));
+	t_op(&p, LOOM_VEC_MUL, V(0), V(0), V(0));
+	t_op(&p, LOOM_VEC_RSUM, S(2), V(0));
+	t_op(&p, LOOM_VEC_END, 0);
+	t_op(&p, LOOM_VEC_DIV, S(2), S(2), S(0));
+	t_op(&p, LOOM_VEC_ADD, S(2), S(2), S(5));
+	t_op(&p, LOOM_VEC_RSQRT, S(2), S(2));
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LD, V(0), 0);
+	t_op(&p, LOOM_VEC_SUB, V(0), V(0), S(1));
+	t_op(&p, LOOM_VEC_MUL, V(0), V(0), S(2));
+	t_mem(&p, LOOM_VEC_ST, V(0), 1);
+	t_op(&p, LOOM_VEC_END, 0);
+	for (i = 0; i < n * rows; i++)
+		x[i] = (uint16_t)t_encode(LOOM_TYPE_BF16,
+					  (float)pick(1000) / 100);
+	copy_pages(shadow, true);
+	run(&p);
+	copy_pages(found, false);
+	for (r = 0; r < rows; r++, x += n, y += n) {
+		double mean = 0, var = 0, v;
+
+		for (i = 0; i < n; i++)
+			mean += t_decode(LOOM_TYPE_BF16, x[i]) / (double)n;
+		for (i = 0; i < n; i++) {
+			v = t_decode(LOOM_TYPE_BF16, x[i]) - mean;
+			var += v * v / n;
+		}
+		for (i = 0; i < n; i++) {
+			v = t_decode(LOOM_TYPE_BF16, x[i]) - mean;
+			assert_close(t_decode(LOOM_TYPE_BF16, y[i]),
+				     v / sqrt(var + 1e-5), 0.004);
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_adamw_step)
+{
+	const uint32_t n = 3000;
+	const float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, lr = 1e-3f;
+	struct t_prog p = t_prog(n, 1, 1, 1);
+	float *in[4], *out[4];
+	uint32_t i;
+
+	for (i = 0; i < 4; i++) {
+		t_tensor(&p, arena + 0x10000 * i, LOOM_TYPE_F32, 4, 0, 0, 0);
+		in[i] = floats(0x10000 * i);
+		out[i] = (float *)(found + 0x10000 * i);
+		random_normalish(in[i], n, 1);
+	}
+	for (i = 0; i < n; i++)
+		in[3][i] = fabsf(in[3][i]);
+	p.cmd.param[0] = t_bits(beta1);
+	p.cmd.param[1] = t_bits(1 - beta1);
+	p.cmd.param[2] = t_bits(beta2);
+	p.cmd.param[3] = t_bits(1 - beta2);
+	p.cmd.param[4] = t_bits(eps);
+	p.cmd.param[5] = t_bits(lr);
+	p.cmd.param[6] = t_bits(1 - lr * 0.01f);
+	for (i = 0; i < 7; i++)
+		t_imm(&p, LOOM_VEC_PARAM, S(i), i);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	for (i = 0; i < 4; i++)		/* weight, gradient, m, v */
+		t_mem(&p, LOOM_VEC_LD, V(i), i);
+	t_op(&p, LOOM_VEC_MUL, V(4), V(1), S(1));
+	t_op(&p, LOOM_VEC_FMA, V(2), V(2), S(0), V(4));
+	t_op(&p, LOOM_VEC_MUL, V(5), V(1), V(1));
+	t_op(&p, LOOM_VEC_MUL, V(5), V(5), S(3));
+	t_op(&p, LOOM_VEC_FMA, V(3), V(3), S(2), V(5));
+	t_op(&p, LOOM_VEC_SQRT, V(6), V(3));
+	t_op(&p, LOOM_VEC_ADD, V(6), V(6), S(4));
+	t_op(&p, LOOM_VEC_DIV, V(6), V(2), V(6));
+	t_op(&p, LOOM_VEC_MUL, V(6), V(6), S(5));
+	t_op(&p, LOOM_VEC_MUL, V(0), V(0), S(6));
+	t_op(&p, LOOM_VEC_SUB, V(0), V(0), V(6));
+	t_mem(&p, LOOM_VEC_ST, V(0), 0);
+	t_mem(&p, LOOM_VEC_ST, V(2), 2);
+	t_mem(&p, LOOM_VEC_ST, V(3), 3);
+	t_op(&p, LOOM_VEC_END, 0);
+	copy_pages(shadow, true);
+	run(&p);
+	copy_pages(found, false);
+	for (i = 0; i < n; i++) {
+		double g = in[1][i], m, v;
+
+		m = beta1 * (double)in[2][i] + (1 - beta1) * g;
+		v = beta2 * (double)in[3][i] + (1 - beta2) * g * g;
+		assert_close(out[2][i], m, 1e-6);
+		assert_close(out[3][i], v, 1e-6);
+		assert_close(out[0][i], in[0][i] * (1 - lr * 0.01) -
+			     lr * m / (sqrt(v) + eps), 1e-6);
+	}
+}
+END_TEST
+
+/* Rows see what earlier rows stored, so columns can be summed row by row. */
+START_TEST(test_rows_run_in_order)
+{
+	const uint32_t n = 20, rows = 50;
+	struct t_prog p = t_prog(n, rows, 1, 1);
+	uint32_t i, r, sum;
+
+	t_tensor(&p, arena, LOOM_TYPE_I32, 4, 4 * n, 0, 0);
+	t_tensor(&p, arena + 0x10000, LOOM_TYPE_I32, 4, 0, 0, 0);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LDI, V(0), 0);
+	t_mem(&p, LOOM_VEC_LDI, V(1), 1);
+	t_op(&p, LOOM_VEC_IADD, V(0), V(0), V(1));
+	t_mem(&p, LOOM_VEC_STI, V(0), 1);
+	t_op(&p, LOOM_VEC_END, 0);
+	randomize(0, n * rows);
+	memset(shadow + 0x10000, 0, 4 * n);
+	run_both(&p);
+	for (i = 0; i < n; i++) {
+		for (r = sum = 0; r < rows; r++)
+			sum += ((uint32_t *)found)[r * n + i];
+		ck_assert_uint_eq(((uint32_t *)(found + 0x10000))[i], sum);
+	}
+}
+END_TEST
+
+START_TEST(test_indexed_loads_read_zero_beyond_the_limit)
+{
+	const uint32_t n = 1000;
+	struct t_prog p = t_prog(n, 2, 1, 1);
+	unsigned int type;
+
+	for (type = LOOM_TYPE_F32; type <= LOOM_TYPE_I64; type++) {
+		p = t_prog(n, 2, 1, 1);
+		t_tensor(&p, arena, LOOM_TYPE_I32, 4, 0, 0, 0);
+		t_tensor(&p, arena + 0x10000, type, -8, 0, 0, 0);
+		t_tensor(&p, arena + 0x20000, LOOM_TYPE_F32, 4, 4 * n, 0, 0);
+		p.operand[1].limit = type == LOOM_TYPE_I8 ? 0 : n / 2;
+		t_op(&p, LOOM_VEC_LOOP, 0);
+		t_mem(&p, LOOM_VEC_LDI, V(0), 0);
+		t_op(&p, LOOM_VEC_LDX, V(1), V(0));
+		p.insn[p.cmd.num_insns - 1].operand = 1;
+		t_mem(&p, LOOM_VEC_ST, V(1), 2);
+		t_op(&p, LOOM_VEC_END, 0);
+		randomize(0, ARENA_SIZE / 4);
+		for (uint32_t i = 0; i < n; i++)
+			((uint32_t *)shadow)[i] = pick(4) ? pick(n) :
+							    random_bits();
+		run_both(&p);
+	}
+}
+END_TEST
+
+START_TEST(test_extent_zero_does_nothing)
+{
+	unsigned int d;
+
+	for (d = 0; d < 4; d++) {
+		struct t_prog p = t_prog(3, 3, 3, 3);
+
+		p.cmd.dim[d] = 0;
+		t_tensor(&p, 0xdead0000, LOOM_TYPE_F32, 4, 12, 36, 108);
+		t_op(&p, LOOM_VEC_LOOP, 0);
+		t_mem(&p, LOOM_VEC_LD, V(0), 0);
+		t_mem(&p, LOOM_VEC_ST, V(0), 0);
+		t_op(&p, LOOM_VEC_END, 0);
+		run(&p);
+	}
+}
+END_TEST
+
+START_TEST(test_work_is_counted)
+{
+	struct t_prog p = t_prog(100, 7, 3, 1);
+	uint64_t ops = t_perf(card, LOOM_PERF_VECTOR_OPS);
+	uint64_t cycles = t_perf(card, LOOM_PERF_CYC_VECTOR);
+	uint64_t wr = t_perf(card, LOOM_PERF_HBM_WR_BYTES);
+
+	t_tensor(&p, arena, LOOM_TYPE_BF16, 2, 200, 1400, 0);
+	t_const(&p, S(0), 2);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LD, V(0), 0);
+	t_op(&p, LOOM_VEC_MUL, V(0), V(0), S(0));
+	t_mem(&p, LOOM_VEC_ST, V(0), 0);
+	t_op(&p, LOOM_VEC_END, 0);
+	run(&p);
+	ck_assert_uint_eq(t_perf(card, LOOM_PERF_VECTOR_OPS) - ops,
+			  7 * 3 * (100 * 3 + 1));
+	ck_assert_uint_ge(t_perf(card, LOOM_PERF_HBM_WR_BYTES) - wr,
+			  7 * 3 * 200);
+	ck_assert_uint_gt(t_perf(card, LOOM_PERF_CYC_VECTOR), cycles);
+}
+END_TEST
+
+/* Mistakes ----------------------------------------------------------------- */
+
+#define CMD_AT(member)	offsetof(struct loom_cmd_vector, member)
+#define OPERAND_AT(n, member) \
+	(sizeof(struct loom_cmd_vector) + (n) * sizeof(struct loom_vec_operand) + \
+	 offsetof(struct loom_vec_operand, member))
+/* All programs here have two operands. */
+#define INSN_AT(n, member) \
+	(sizeof(struct loom_cmd_vector) + 2 * sizeof(struct loom_vec_operand) + \
+	 (n) * sizeof(struct loom_vec_insn) + offsetof(struct loom_vec_insn, member))
+
+/* 0 LOOP, 1 LD, 2 ADD, 3 RSUM, 4 LDX, 5 ST, 6 END, 7 IMM */
+static struct t_prog valid_program(void)
+{
+	struct t_prog p = t_prog(100, 2, 2, 2);
+
+	t_tensor(&p, arena, LOOM_TYPE_F32, 4, 400, 800, 1600);
+	t_tensor(&p, arena + 0x10000, LOOM_TYPE_F16, 2, 200, 400, 800);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LD, V(0), 0);
+	t_op(&p, LOOM_VEC_ADD, V(1), V(0), S(1));
+	t_op(&p, LOOM_VEC_RSUM, S(0), V(1));
+	t_op(&p, LOOM_VEC_LDX, V(2), V(1));
+	t_mem(&p, LOOM_VEC_ST, V(1), 1);
+	t_op(&p, LOOM_VEC_END, 0);
+	t_const(&p, S(2), 1);
+	return p;
+}
+
+static void expect(const struct t_prog *p, uint32_t error, size_t field)
+{
+	struct loom_completion done = t_prog_run(card, p);
+
+	if (done.error != error || done.field != field)
+		ck_abort_msg("error %u field %u instead of error %u field %zu",
+			     done.error, done.field, error, field);
+}
+
+#define REJECT(edit, error, field)				\
+	do {							\
+		struct t_prog p = valid_program();		\
+		edit;						\
+		expect(&p, LOOM_ERR_##error, field);		\
+	} while (0)
+
+START_TEST(test_bad_heads_are_rejected)
+{
+	REJECT(p.cmd.num_operands = 17, CMD_FIELD, CMD_AT(num_operands));
+	REJECT(p.cmd.num_insns = 0, CMD_FIELD, CMD_AT(num_insns));
+	REJECT(p.cmd.num_insns = 257, CMD_FIELD, CMD_AT(num_insns));
+	REJECT(p.cmd.hdr = t_cmd(LOOM_OP_VECTOR, 320), CMD_SIZE,
+	       CMD_AT(hdr.size64));
+	REJECT(p.cmd.reserved0 = 1, CMD_RESERVED, CMD_AT(reserved0));
+	REJECT(p.cmd.reserved[5] = 1, CMD_RESERVED, CMD_AT(reserved[5]));
+}
+END_TEST
+
+START_TEST(test_bad_operands_are_rejected)
+{
+	REJECT(p.operand[0].type = LOOM_TYPE_NONE, CMD_TYPE,
+	       OPERAND_AT(0, type));
+	REJECT(p.operand[1].type = LOOM_TYPE_Q8_0, CMD_TYPE,
+	       OPERAND_AT(1, type));
+	REJECT(p.operand[1].type = 255, CMD_TYPE, OPERAND_AT(1, type));
+	REJECT(p.operand[1].reserved0[2] = 1, CMD_RESERVED,
+	       OPERAND_AT(1, reserved0[2]));
+	REJECT(p.operand[0].addr += 2, CMD_ALIGN, OPERAND_AT(0, addr));
+	REJECT(p.operand[1].stride[3] = 7, CMD_ALIGN,
+	       OPERAND_AT(1, stride[3]));
+	REJECT(p.insn[1].op = LOOM_VEC_LDI; p.insn[1].operand = 1, CMD_TYPE,
+	       OPERAND_AT(1, type));
+	REJECT(p.insn[5].op = LOOM_VEC_STI, CMD_TYPE, OPERAND_AT(1, type));
+}
+END_TEST
+
+START_TEST(test_operands_outside_the_address_space_are_rejected)
+{
+	REJECT(p.operand[0].addr = 1ull << 48, CMD_RANGE, OPERAND_AT(0, addr));
+	REJECT(p.operand[0].addr = (1ull << 48) - 396, CMD_RANGE,
+	       OPERAND_AT(0, addr));
+	REJECT(p.operand[1].addr = ~1ull, CMD_RANGE, OPERAND_AT(1, addr));
+	REJECT(p.operand[0].stride[3] = INT64_MIN, CMD_RANGE,
+	       OPERAND_AT(0, addr));
+	REJECT(p.operand[0].stride[2] = INT64_MAX - 3, CMD_RANGE,
+	       OPERAND_AT(0, addr));
+	REJECT(p.operand[0].stride[0] = -(int64_t)arena, CMD_RANGE,
+	       OPERAND_AT(0, addr));
+	REJECT(p.operand[0].limit = ~0u; p.operand[0].stride[0] = 1 << 20,
+	       CMD_RANGE, OPERAND_AT(0, addr));
+}
+END_TEST
+
+START_TEST(test_bad_instructions_are_rejected)
+{
+	REJECT(p.insn[1].op = 0, VEC_OPCODE, INSN_AT(1, op));
+	REJECT(p.insn[1].op = 0xff, VEC_OPCODE, INSN_AT(1, op));
+	REJECT(p.insn[0].dst = 1, CMD_RESERVED, INSN_AT(0, dst));
+	REJECT(p.insn[1].a = 1, CMD_RESERVED, INSN_AT(1, a));
+	REJECT(p.insn[3].b = 1, CMD_RESERVED, INSN_AT(3, b));
+	REJECT(p.insn[2].c = 1, CMD_RESERVED, INSN_AT(2, c));
+	REJECT(p.insn[2].operand = 1, CMD_RESERVED, INSN_AT(2, operand));
+	REJECT(p.insn[2].reserved0 = 1, CMD_RESERVED, INSN_AT(2, reserved0));
+	REJECT(p.insn[2].imm = 1, CMD_RESERVED, INSN_AT(2, imm));
+	REJECT(p.insn[2].reserved1 = 1, CMD_RESERVED, INSN_AT(2, reserved1));
+	REJECT(p.insn[7].op = LOOM_VEC_PARAM; p.insn[7].imm = 16, CMD_FIELD,
+	       INSN_AT(7, imm));
+	REJECT(p.insn[7].op = LOOM_VEC_INDEX; p.insn[7].imm = 0, CMD_FIELD,
+	       INSN_AT(7, imm));
+	REJECT(p.insn[7].op = LOOM_VEC_INDEX; p.insn[7].imm = 4, CMD_FIELD,
+	       INSN_AT(7, imm));
+	REJECT(p.insn[7].op = LOOM_VEC_DIM; p.insn[7].imm = 4, CMD_FIELD,
+	       INSN_AT(7, imm));
+}
+END_TEST
+
+START_TEST(test_bad_registers_are_rejected)
+{
+	REJECT(p.insn[1].dst = 16, VEC_OPERAND, INSN_AT(1, dst));
+	REJECT(p.insn[1].dst = 0x40, VEC_OPERAND, INSN_AT(1, dst));
+	REJECT(p.insn[2].b = 0x1f, VEC_OPERAND, INSN_AT(2, b));
+	REJECT(p.insn[1].operand = 2, VEC_OPERAND, INSN_AT(1, operand));
+	/* read before written, in this LOOP */
+	REJECT(p.insn[2].a = V(3), VEC_OPERAND, INSN_AT(2, a));
+	REJECT(p.insn[1] = p.insn[0]; p.insn[0] = p.insn[7], VEC_OPERAND,
+	       INSN_AT(2, a));
+	/* scalar destination, vector source */
+	REJECT(p.insn[2].dst = S(3), VEC_OPERAND, INSN_AT(2, a));
+	REJECT(p.insn[2] = ((struct loom_vec_insn){ .op = LOOM_VEC_LANE,
+						    .dst = S(3) }),
+	       VEC_OPERAND, INSN_AT(2, dst));
+	/* vectors outside of a LOOP */
+	REJECT(p.insn[7].dst = V(0), VEC_OPERAND, INSN_AT(7, dst));
+	REJECT(p.insn[7] = p.insn[2], VEC_OPERAND, INSN_AT(7, a));
+	/* a reduction's result, in its own LOOP */
+	REJECT(p.insn[2].b = S(0), VEC_OPERAND, INSN_AT(2, b));
+	REJECT(p.insn[5].a = S(0), VEC_OPERAND, INSN_AT(5, a));
+	REJECT(p.insn[3].dst = V(0), VEC_OPERAND, INSN_AT(3, dst));
+}
+END_TEST
+
+START_TEST(test_bad_loops_are_rejected)
+{
+	REJECT(p.insn[3] = p.insn[0], VEC_LOOP, INSN_AT(3, op));
+	REJECT(p.insn[7] = p.insn[6], VEC_LOOP, INSN_AT(7, op));
+	REJECT(p.insn[6] = p.insn[7], VEC_LOOP, INSN_AT(0, op));
+	REJECT(p.insn[7] = p.insn[3]; p.insn[7].a = S(2), VEC_LOOP,
+	       INSN_AT(7, op));
+}
+END_TEST
+
+START_TEST(test_faults_name_the_address)
+{
+	uint64_t va = 0x600000000000, hbm = t_hbm_alloc(card, 8192);
+	struct t_prog p = t_prog(3000, 1, 1, 1);
+	struct loom_completion done;
+
+	t_map(card, T_CTX, va, LOOM_KIND_HBM, hbm, 4096, true);
+	t_map(card, T_CTX, va + 4096, LOOM_KIND_HBM, hbm + 4096, 4096, false);
+	t_tensor(&p, va, LOOM_TYPE_F32, 4, 0, 0, 0);
+	t_tensor(&p, arena, LOOM_TYPE_F32, 4, 0, 0, 0);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LD, V(0), 0);
+	t_mem(&p, LOOM_VEC_ST, V(0), 1);
+	t_op(&p, LOOM_VEC_END, 0);
+	done = t_prog_run(card, &p);
+	ck_assert_uint_eq(done.error, LOOM_ERR_FAULT_UNMAPPED);
+	ck_assert_uint_eq(done.fault_addr, va + 8192);
+	ck_assert_uint_eq(done.access, LOOM_ACCESS_READ);
+
+	p.operand[0].stride[0] = 24;
+	done = t_prog_run(card, &p);
+	ck_assert_uint_eq(done.error, LOOM_ERR_FAULT_UNMAPPED);
+	ck_assert_uint_eq(done.fault_addr, va + 8208);
+
+	p.operand[0].addr = arena;
+	p.operand[1].addr = va;
+	p.operand[1].stride[0] = 12;
+	done = t_prog_run(card, &p);
+	ck_assert_uint_eq(done.error, LOOM_ERR_FAULT_PERM);
+	ck_assert_uint_eq(done.fault_addr, va + 4104);
+	ck_assert_uint_eq(done.access, LOOM_ACCESS_WRITE);
+}
+END_TEST
+
+START_TEST(test_endless_programs_can_be_aborted)
+{
+	struct t_prog p = t_prog(~0u, ~0u, ~0u, ~0u);
+	uint8_t buf[sizeof(p)];
+	uint64_t va = t_hbm_alloc(card, sizeof(p));
+	uint32_t len;
+
+	t_tensor(&p, arena, LOOM_TYPE_F32, 0, 0, 0, 0);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LD, V(0), 0);
+	t_mem(&p, LOOM_VEC_ST, V(0), 0);
+	t_op(&p, LOOM_VEC_END, 0);
+	len = t_prog_encode(&p, buf);
+	memcpy(t_ptr(card, va), buf, len);
+
+	t_workers_start(card, 1);
+	t_queue_push(card, 0, va, len);
+	t_doorbell(card, 0);
+	while (t_read32(card, LOOM_REG_QUEUE(0, LOOM_QUEUE_STATE)) !=
+	       LOOM_QUEUE_STATE_RUNNING)
+		;
+	t_write32(card, LOOM_REG_QUEUE(0, LOOM_QUEUE_CTRL),
+		  LOOM_QUEUE_CTRL_RESET);
+	ck_assert_uint_eq(t_read32(card, LOOM_REG_QUEUE(0, LOOM_QUEUE_STATE)),
+			  LOOM_QUEUE_STATE_DISABLED);
+	t_workers_stop(card);
+}
+END_TEST
+
 static Suite *vector_suite(void)
 {
 	Suite *s = suite_create("vector");
@@ -787,12 +1329,33 @@ static Suite *vector_suite(void)
 	tcase_add_test(tc, test_every_instruction_on_vectors);
 	tcase_add_test(tc, test_every_instruction_on_scalars);
 	tcase_add_loop_test(tc, test_all_builds_of_the_loops_agree, 0, 3);
+	tcase_add_test(tc, test_reductions_follow_the_documented_order);
+	tcase_add_test(tc, test_reductions_of_special_values);
+	tcase_add_test(tc, test_indexed_loads_read_zero_beyond_the_limit);
 	suite_add_tcase(s, tc);
 
 	tc = tcase_create("programs");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_random_programs_do_as_their_words_say,
 			    0, 5);
+	tcase_add_test(tc, test_softmax);
+	tcase_add_test(tc, test_layer_norm);
+	tcase_add_test(tc, test_adamw_step);
+	tcase_add_test(tc, test_rows_run_in_order);
+	tcase_add_test(tc, test_extent_zero_does_nothing);
+	tcase_add_test(tc, test_work_is_counted);
+	suite_add_tcase(s, tc);
+
+	tc = tcase_create("mistakes");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_bad_heads_are_rejected);
+	tcase_add_test(tc, test_bad_operands_are_rejected);
+	tcase_add_test(tc, test_operands_outside_the_address_space_are_rejected);
+	tcase_add_test(tc, test_bad_instructions_are_rejected);
+	tcase_add_test(tc, test_bad_registers_are_rejected);
+	tcase_add_test(tc, test_bad_loops_are_rejected);
+	tcase_add_test(tc, test_faults_name_the_address);
+	tcase_add_test(tc, test_endless_programs_can_be_aborted);
 	suite_add_tcase(s, tc);
 
 	tc = tcase_create("scattered memory");

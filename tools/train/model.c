@@ -329,12 +329,15 @@ static int init_on_card(struct model *m)
 
 static int open_card(struct model *m)
 {
+	int rc;
+
 	m->info.size = sizeof(m->info);
-	if (accel_device_open(m->opt->device, &m->dev) ||
-	    accel_device_query(m->dev, &m->info) ||
-	    accel_queue_create(m->dev, NULL, &m->queue))
-		return die_accel("opening the card");
-	return 0;
+	if (!accel_device_open(m->opt->device, &m->dev) &&
+	    !accel_device_query(m->dev, &m->info) &&
+	    !accel_queue_create(m->dev, NULL, &m->queue))
+		return 0;
+	rc = die_accel("opening the card");
+	return rc == -EXIT_OTHER ? -EXIT_CARD : rc;
 }
 
 int model_create(struct model *m, const struct options *opt,

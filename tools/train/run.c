@@ -122,6 +122,14 @@ int runner_create(struct model *m, const struct dataset *ds,
 	return 0;
 }
 
+/* After an error slots may be under way; a failed queue does not make us wait. */
+static void slot_destroy(struct runner *r, struct slot *s)
+{
+	if (s->point)
+		accel_wait(r->m->queue, s->point, -1);
+	accel_cmdbuf_destroy(s->cb);
+}
+
 void runner_destroy(struct runner *r)
 {
 	uint32_t i;
@@ -129,8 +137,8 @@ void runner_destroy(struct runner *r)
 	if (!r)
 		return;
 	for (i = 0; i < NUM_SLOTS; i++)
-		accel_cmdbuf_destroy(r->slot[i].cb);
-	accel_cmdbuf_destroy(r->tail.cb);
+		slot_destroy(r, &r->slot[i]);
+	slot_destroy(r, &r->tail);
 	free(r->order);
 	free(r);
 }

@@ -17,6 +17,7 @@ _KEPT_LOGS = 20
 
 def main(top, args):
     """Run loom-vm; return its exit status."""
+    _open_standard_files()
     try:
         chosen = options.parse(args)
         return _run(top, chosen)
@@ -31,6 +32,14 @@ def main(top, args):
         return errors.BY_SIGNAL + stopped.signum
     except BrokenPipeError:
         return errors.BY_SIGNAL + signal.SIGPIPE
+
+
+def _open_standard_files():
+    """Nothing else must become one of them if our caller closed it."""
+    descriptor = 0
+    while descriptor < 3:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
 
 
 #
@@ -116,7 +125,8 @@ def _terminal_kind(chosen):
 
 def _environment(chosen):
     passed = {name: value for name, value in os.environ.items() if _PASSED.fullmatch(name)}
-    passed["PATH"] = passed.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    passed.setdefault("HOME", "/root")
+    passed.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
     for directory in ("/usr/sbin", "/sbin"):
         if directory not in passed["PATH"].split(":"):
             passed["PATH"] += ":" + directory
@@ -207,7 +217,8 @@ def _run(top, chosen):
     # A second is plenty for QEMU to write its files; after an error kill it.
     grace = 0
     try:
-        with terminal.Raw(setup["terminal"] == "full" and os.isatty(0)):
+        raw = setup["terminal"] == "full" and os.isatty(0) and terminal.in_foreground(0)
+        with terminal.Raw(raw):
             status = _run_session(vm, log, chosen, setup)
         grace = 1
     finally:

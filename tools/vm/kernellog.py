@@ -24,11 +24,12 @@ _START = re.compile(r"""
     | kmemleak:\ \d+\ new\ suspected
     | Voluntary\ context\ switch\ within\ RCU
     """, re.VERBOSE)
+_TRACE = "Call Trace:"
 _END = re.compile(r"-+\[ end (trace|Kernel panic)")
 _RULE = re.compile(r"={20,}$")
 
 _MAX_LINES = 150        # of one report
-_MAX_PAUSE = 1.0        # seconds; later lines belong to something else
+_MAX_PAUSE = 0.5        # seconds; later lines belong to something else
 
 
 class Report:
@@ -36,8 +37,9 @@ class Report:
 
     def __init__(self, lines, time):
         self.lines = lines
-        self._time = time
+        self._time = time           # of the last line
         self._open = True
+        self._traced = False        # it has said how the kernel came there
 
     def title(self):
         """The line that says what it is."""
@@ -47,9 +49,13 @@ class Report:
 
     def take(self, line, time, text):
         """Add the line if it belongs to this report."""
-        if not self._open or time - self._time > _MAX_PAUSE or len(self.lines) >= _MAX_LINES:
+        next_one = self._traced and _START.match(text)
+        if next_one or time - self._time > _MAX_PAUSE or len(self.lines) >= _MAX_LINES:
             self._open = False
+        if not self._open:
             return False
+        self._time = time
+        self._traced |= text.startswith(_TRACE)
         # KASAN ends with a rule as it began with one.
         if _END.match(text) or (_RULE.match(text) and len(self.lines) > 5):
             self._open = False

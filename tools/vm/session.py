@@ -33,11 +33,13 @@ class Session:
         self._log = log
         self._options = options
         self._setup = setup
-        self._selector = selectors.DefaultSelector()
+        # Not epoll, which takes no regular file for standard input.
+        self._selector = selectors.PollSelector()
         self._received = b""
         self._to_send = b""
         self._began = time.monotonic()
         self._running = False
+        self._reads_stdin = False
         self._status = None
         self._size = None
         self._escape = terminal.Escape() if setup["terminal"] == "full" else None
@@ -137,19 +139,13 @@ class Session:
         watched = 0 in self._selector.get_map()
         wanted = self._reads_stdin and not self._to_send
         if wanted and not watched:
-            try:
-                self._selector.register(0, selectors.EVENT_READ, self._on_stdin)
-            except PermissionError:
-                # A regular file, which epoll does not take, is always ready.
-                self._on_stdin(0)
+            self._selector.register(0, selectors.EVENT_READ, self._on_stdin)
         elif watched and not wanted:
             self._selector.unregister(0)
 
-    _reads_stdin = False
-
     def _start_stdin(self):
-        own = os.isatty(0) and not terminal.in_foreground(0)
-        if self._options.no_stdin or own:
+        # To read our terminal in the background would stop us.
+        if self._options.no_stdin or (os.isatty(0) and not terminal.in_foreground(0)):
             self._send(b"I")
         else:
             self._reads_stdin = True

@@ -157,6 +157,9 @@ int accel_op_set_rows(struct accel_cmdbuf *cb, const struct accel_tensor *dst,
  * @d has more.  For A x B' pass accel_tensor_transpose() of B'.  Types are
  * those of struct loom_cmd_matmul; a block type is possible for the transpose
  * of a contiguous @b { k, n }, as weights are usually kept.
+ *
+ * Query heads that share key heads (8 and 4, say) are extents { 2, 4 } of one
+ * and { 1, 4 } of the other: reshape or view before the call.
  */
 int accel_op_matmul(struct accel_cmdbuf *cb, const struct accel_tensor *d,
 		    const struct accel_tensor *a, const struct accel_tensor *b,
@@ -269,7 +272,7 @@ int accel_op_softmax(struct accel_cmdbuf *cb, const struct accel_tensor *dst,
 int accel_op_sum(struct accel_cmdbuf *cb, const struct accel_tensor *dst,
 		 const struct accel_tensor *src, unsigned int over);
 
-/** accel_op_argmax() - lowest index of the maximum of each row; dst i32 or i64 with dim[0] = 1 */
+/** accel_op_argmax() - lowest index of the maximum of each row; dst of an integer type with dim[0] = 1 */
 int accel_op_argmax(struct accel_cmdbuf *cb, const struct accel_tensor *dst,
 		    const struct accel_tensor *src);
 
