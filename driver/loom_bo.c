@@ -160,6 +160,8 @@ static int loom_bo_init(struct loom_device *ldev, struct loom_bo *bo,
  * loom_bo_create_kernel() - a zeroed, contiguous piece of HBM for the driver
  * @ldev: the card, inside drm_dev_enter()
  * @size: bytes, a power of two
+ *
+ * Return: the object, -ENOSPC, -ENOMEM, or -ERESTARTSYS.
  */
 struct loom_bo *loom_bo_create_kernel(struct loom_device *ldev, u64 size)
 {
@@ -298,17 +300,20 @@ int loom_bo_ioctl_info(struct drm_device *drm, void *data,
 	struct drm_loom_bo_info *args = data;
 	struct drm_gem_object *obj;
 	struct loom_bo *bo;
+	int ret;
 
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
 	bo = to_loom_bo(obj);
-	args->placement = bo->placement;
-	args->size = obj->size;
-	args->pad = 0;
-	ttm_bo_reserve(&bo->ttm, false, false, NULL);
-	args->resident = loom_bo_resident(bo);
-	ttm_bo_unreserve(&bo->ttm);
+	ret = ttm_bo_reserve(&bo->ttm, true, false, NULL);
+	if (!ret) {
+		args->placement = bo->placement;
+		args->size = obj->size;
+		args->resident = loom_bo_resident(bo);
+		args->pad = 0;
+		ttm_bo_unreserve(&bo->ttm);
+	}
 	drm_gem_object_put(obj);
-	return 0;
+	return ret;
 }

@@ -190,6 +190,8 @@ static int loom_device_init_base(struct loom_device *ldev)
  * loom_device_init() - bring a card up, all but the registration
  * @ldev: zeroed, its drm_device is initialised
  * @pdev: the PCI function
+ *
+ * Return: 0 or an error; devm and drmm undo what was done.
  */
 int loom_device_init(struct loom_device *ldev, struct pci_dev *pdev)
 {

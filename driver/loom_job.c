@@ -72,6 +72,8 @@ const struct drm_sched_backend_ops loom_job_sched_ops = {
  * @queue: where it will run
  * @file: who submits it
  * @ujob: checked
+ *
+ * Return: the job or -ENOMEM.
  */
 struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file,
 				 const struct drm_loom_job *ujob)

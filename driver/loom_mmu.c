@@ -318,7 +318,8 @@ static void loom_mmu_write_part(struct loom_mmu_table *level1, u64 va, u64 end,
 		loom_mmu_inherit(table, pte);
 	loom_mmu_write_pages(table, va, end, c, readonly);
 	if (!hooked) {
-		wmb();	/* the entries before the table */
+		/* The entries before the table. */
+		wmb();
 		writeq(loom_pt_table(table->addr), entry);
 	}
 }

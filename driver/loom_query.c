@@ -85,7 +85,7 @@ static int loom_query_counters(struct loom_device *ldev,
 {
 	int idx;
 
-	BUILD_BUG_ON(LOOM_PERF_COUNT > ARRAY_SIZE(info->value));
+	BUILD_BUG_ON(ARRAY_SIZE(info->value) < LOOM_PERF_COUNT);
 	/* They tell of all clients. */
 	if (!perfmon_capable())
 		return -EACCES;

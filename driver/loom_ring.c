@@ -553,6 +553,8 @@ static void loom_ring_start_hw(struct loom_ring *ring, unsigned int ctx,
  * @ctx: hardware context
  * @priority: of the hardware, 0..3
  * @client: whose jobs these will be
+ *
+ * Return: 0 or -ENOMEM.
  */
 int loom_ring_start(struct loom_ring *ring, unsigned int ctx, u32 priority,
 		    struct loom_client *client)

@@ -187,6 +187,9 @@ static int loom_sync_add_dep(const struct loom_sync *sync, struct drm_file *file
  * @num_earlier: number of @earlier
  * @file: where the syncobjs are
  * @job: the job, not armed
+ *
+ * Return: 0, -ENOENT for an unknown syncobj, -EINVAL for one without fence,
+ * or -ENOMEM.
  */
 int loom_sync_list_add_deps(const struct loom_sync_list *list,
 			    const struct loom_sync_list *earlier, u32 num_earlier,

@@ -15,7 +15,8 @@ $(ASAN)/tests/check_%: $(ASAN)/tests/unit/check_%.o $(ASAN)/tests/lib/card.o \
 .PRECIOUS: $(ASAN)/tests/unit/%.o
 
 # CK_FORK=no keeps a suite in one process, where leaks show and gdb works.
-.PHONY: check-unit
+.PHONY: tests check-unit
+tests: $(UNIT_TESTS)
 check-unit: $(UNIT_TESTS)
 	@pass=0; fail=0; for t in $(UNIT_TESTS); do \
 		if $$t; then pass=$$((pass + 1)); \

@@ -1,4 +1,13 @@
 # SPDX-License-Identifier: MIT
 # accel-smi and the other programs people run.
 
+SMI_OBJS := $(OBJ)/tools/accel-smi.o $(OBJ)/tools/smi_validate.o
+
+$(BIN)/accel-smi: $(SMI_OBJS) $(BUILD)/libaccel.so
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $(SMI_OBJS) -L$(BUILD) -laccel \
+		-Wl,-rpath,'$$ORIGIN/..'
+
+all: $(BIN)/accel-smi
+
 include tools/train/train.mk

@@ -36,10 +36,6 @@
 #define GPU_BUDDY_TOPDOWN_ALLOCATION	DRM_BUDDY_TOPDOWN_ALLOCATION
 #endif
 
-#ifndef LOOM_HAVE_SCHED_STAT_RESET
-#define DRM_GPU_SCHED_STAT_RESET	DRM_GPU_SCHED_STAT_NOMINAL
-#endif
-
 #ifndef LOOM_HAVE_SCHED_INIT_ARGS
 struct drm_sched_init_args {
 	const struct drm_sched_backend_ops *ops;

@@ -16,7 +16,6 @@ have() {
 		echo "#define LOOM_HAVE_$1 1"
 }
 
-have DMA_FENCE_SIGNAL_VOID linux/dma-fence.h   '^void dma_fence_signal\('
 have EXEC_NO_INDEX         drm/drm_exec.h        'define drm_exec_for_each_locked_object\(exec, obj\)'
 have GEM_GPUVA_FEATURE     drm/drm_drv.h         'DRIVER_GEM_GPUVA'
 have GPU_BUDDY             linux/gpu_buddy.h     'gpu_buddy_init'
@@ -24,7 +23,6 @@ have GPUVM_MAP_REQ         drm/drm_gpuvm.h       'struct drm_gpuvm_map_req'
 have GPUVM_OBTAIN_LOCKED   drm/drm_gpuvm.h       'drm_gpuvm_bo_obtain_locked'
 have SCHED_INIT_ARGS       drm/gpu_scheduler.h   'struct drm_sched_init_args'
 have SCHED_JOB_CLIENT_ID   drm/gpu_scheduler.h   'u64 drm_client_id\);'
-have SCHED_STAT_RESET      drm/gpu_scheduler.h   'DRM_GPU_SCHED_STAT_RESET'
 have TTM_ALLOC_FLAGS       drm/ttm/ttm_device.h  'unsigned int alloc_flags\);'
 have TTM_BO_FINI           drm/ttm/ttm_bo.h      'void ttm_bo_fini'
 exit 0

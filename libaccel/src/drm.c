@@ -14,7 +14,7 @@
 #include <drm/loom_accel.h>
 #include <xf86drm.h>
 
-#include "drm.h"
+#include "drm_node.h"
 
 struct drm_device {
 	struct accel_device dev;

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drm.h"
+#include "drm_node.h"
 
 #define MAX_NODES	256
 

@@ -292,8 +292,8 @@ static int parse_args(struct assembler *as, const struct isa_vec *v,
 	int rc = 0;
 
 	if (args->count != strlen(v->form))
-		return fail(as, "%u arguments, there must be %zu", args->count,
-			    strlen(v->form));
+		return fail(as, "%s takes %zu arguments, %u given", v->name,
+			    strlen(v->form), args->count);
 	if (strchr(v->form, 'O'))
 		rc = parse_operand(as, args, insn);
 	for (letter = v->form; *letter && !rc; letter++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "plane.h"
 #include "stream.h"
 #include "types.h"
 
@@ -230,6 +231,78 @@ static int transfer(struct copy *c, uint64_t n)
 	return 0;
 }
 
+/*
+ * A dimension that one side steps through element by element while the other
+ * side does so in dimension 0; 0 if there is none.
+ */
+static unsigned int crossing_dim(const struct copy *c)
+{
+	const struct loom_cmd_copy *cmd = c->cmd;
+	int64_t esize = c->dst.esize;
+	bool by_dst = cmd->dst_stride[0] == esize;
+	unsigned int d;
+
+	if (!by_dst && cmd->src_stride[0] != esize)
+		return 0;
+	for (d = 1; d < 4; d++) {
+		if ((by_dst ? cmd->src_stride : cmd->dst_stride)[d] == esize &&
+		    cmd->dim[d] >= LOOM_TILE && cmd->dim[0] >= LOOM_TILE)
+			return d;
+	}
+	return 0;
+}
+
+static unsigned int can_transpose(const struct copy *c)
+{
+	if (c->cmd->src_type != c->cmd->dst_type || !c->src_span.host ||
+	    !c->dst_span.host || !loom_stream_distinct(&c->dst))
+		return 0;
+	return crossing_dim(c);
+}
+
+static uint8_t *host_at(const struct loom_span *span, uint64_t addr)
+{
+	return span->host + (addr - span->lo);
+}
+
+/* Dimensions 0 and @d in tiles, dst's rows inside; the others one by one. */
+static int transpose(struct copy *c, unsigned int d)
+{
+	const struct loom_cmd_copy *cmd = c->cmd;
+	bool by_dst = cmd->dst_stride[0] == c->dst.esize;
+	unsigned int e = d == 1 ? 2 : 1, f = d == 3 ? 2 : 3;
+	unsigned int row = by_dst ? 0 : d, column = by_dst ? d : 0;
+	struct loom_plane p = {
+		.ex = c->ex,
+		.esize = c->dst.esize,
+		.n = { cmd->dim[column], cmd->dim[row] },
+		.src_stride = { cmd->src_stride[column], cmd->src_stride[row] },
+		.dst_stride = { cmd->dst_stride[column], cmd->dst_stride[row] },
+	};
+	uint64_t i, j;
+
+	for (j = 0; j < cmd->dim[f]; j++) {
+		for (i = 0; i < cmd->dim[e]; i++) {
+			p.src = host_at(&c->src_span, cmd->src +
+					i * (uint64_t)cmd->src_stride[e] +
+					j * (uint64_t)cmd->src_stride[f]);
+			p.dst = host_at(&c->dst_span, cmd->dst +
+					i * (uint64_t)cmd->dst_stride[e] +
+					j * (uint64_t)cmd->dst_stride[f]);
+			if (loom_copy_plane(&p))
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int copy_all(struct copy *c, uint64_t n)
+{
+	unsigned int d = can_transpose(c);
+
+	return d ? transpose(c, d) : transfer(c, n);
+}
+
 /* All elements, or all ones if there are more. */
 static uint64_t elements(const struct loom_cmd_copy *cmd)
 {
@@ -365,7 +438,7 @@ static int run(struct copy *c)
 
 	switch (cmd->mode) {
 	case LOOM_COPY_COPY:
-		return transfer(c, elements(cmd));
+		return copy_all(c, elements(cmd));
 	case LOOM_COPY_FILL:
 		return fill(c, elements(cmd));
 	default:

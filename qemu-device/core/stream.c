@@ -95,6 +95,46 @@ void loom_stream_rewind(struct loom_stream *s, uint64_t addr)
 		s->index[d] = 0;
 }
 
+static uint64_t magnitude(int64_t x)
+{
+	return x < 0 ? -(uint64_t)x : (uint64_t)x;
+}
+
+/* The dimension with the smallest stride of at least @size, or s->dims */
+static unsigned int next_larger(const struct loom_stream *s, uint64_t size,
+				uint32_t done)
+{
+	unsigned int d, best = s->dims;
+
+	for (d = 0; d < s->dims; d++) {
+		if (done & (1u << d))
+			continue;
+		if (magnitude(s->stride[d]) < size)
+			return s->dims;
+		if (best == s->dims ||
+		    magnitude(s->stride[d]) < magnitude(s->stride[best]))
+			best = d;
+	}
+	return best;
+}
+
+bool loom_stream_distinct(const struct loom_stream *s)
+{
+	uint64_t size = s->esize;
+	uint32_t done = 0;
+	unsigned int d, i;
+
+	for (i = 0; i < s->dims; i++) {
+		d = next_larger(s, size, done);
+		if (d == s->dims ||
+		    __builtin_mul_overflow(magnitude(s->stride[d]),
+					   s->extent[d], &size))
+			return false;
+		done |= 1u << d;
+	}
+	return true;
+}
+
 /* After the last element the position is the first one again. */
 static void advance(struct loom_stream *s, uint64_t n)
 {

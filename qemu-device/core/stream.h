@@ -74,6 +74,14 @@ void loom_stream_add(struct loom_stream *s, uint64_t extent, int64_t stride);
 /** loom_stream_rewind() - to the first element, which is at @addr */
 void loom_stream_rewind(struct loom_stream *s, uint64_t addr);
 
+/**
+ * loom_stream_distinct() - is every element at an address of its own?
+ *
+ * Return: true if each dimension steps over all that are smaller, which is
+ * enough but not necessary.
+ */
+bool loom_stream_distinct(const struct loom_stream *s);
+
 /** loom_stream_run() - how many of the next elements are contiguous bytes? */
 uint64_t loom_stream_run(const struct loom_stream *s);
 

@@ -22,7 +22,7 @@ static uint64_t window(unsigned int pos)
 /*
  * |x| = m * 2^e with 24 bits of m, so bits of 2/pi worth 2^(2-e) and more only
  * contribute multiples of 4 quadrants, and 96 bits from there are enough: no
- * f32 comes closer to a multiple of pi/2 than 2^-31.
+ * f32 comes closer to a multiple of pi/2 than 2^-30.
  */
 struct loom_angle loom_reduce_angle(float x)
 {

@@ -375,20 +375,16 @@ static int run_command(struct loom_vec_run *run)
 int loom_vector_exec(struct loom_exec *ex, const struct loom_cmd_vector *cmd,
 		     size_t len)
 {
-	struct loom_vec_run *run;
-	int ret;
+	struct loom_vec_run run;	/* about 40 KiB, mostly registers */
 
-	run = aligned_alloc(64, sizeof(*run));
-	if (!run)
-		return loom_fail(ex, LOOM_ERR_INTERNAL, 0);
-	run->ex = ex;
-	run->cmd = cmd;
-	ret = loom_vec_check(ex, cmd, len, run->span);
-	if (!ret && has_lanes(cmd)) {
-		ret = run_command(run);
-		if (!ret)
-			account(ex, cmd);
-	}
-	free(run);
-	return ret;
+	run.ex = ex;
+	run.cmd = cmd;
+	if (loom_vec_check(ex, cmd, len, run.span))
+		return -1;
+	if (!has_lanes(cmd))
+		return 0;
+	if (run_command(&run))
+		return -1;
+	account(ex, cmd);
+	return 0;
 }

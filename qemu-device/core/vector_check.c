@@ -2,8 +2,6 @@
 /*
  * Validation of VECTOR commands.
  */
-#include <string.h>
-
 #include "vector.h"
 
 #define FIELD(name)	((uint32_t)offsetof(struct loom_cmd_vector, name))
@@ -13,7 +11,11 @@ static const char *const forms[256] = { LOOM_VEC_LIST(FORM) };
 
 bool loom_vec_uses(uint8_t op, char field)
 {
-	return strchr(forms[op], field);
+	const char *form = forms[op];
+
+	while (*form && *form != field)
+		form++;
+	return *form;
 }
 
 /**

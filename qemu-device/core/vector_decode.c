@@ -93,26 +93,6 @@ static void init_stream(struct loom_vec_run *run, struct loom_stream *s,
 		add_dim(s, run->cmd->dim[d], o->stride[d], o->wrap[d]);
 }
 
-/*
- * Is every element at an address of its own?  Sufficient: each dimension steps
- * over all of the smaller ones.
- */
-static bool elements_distinct(const struct loom_stream *s)
-{
-	uint64_t step, size = s->esize, reach;
-	unsigned int d;
-
-	for (d = 0; d < s->dims; d++) {
-		step = s->stride[d] < 0 ? -(uint64_t)s->stride[d] :
-					  (uint64_t)s->stride[d];
-		if (step < size ||
-		    __builtin_mul_overflow(step, s->extent[d], &reach))
-			return false;
-		size = reach;
-	}
-	return true;
-}
-
 static bool same_elements(const struct loom_vec_operand *a,
 			  const struct loom_vec_operand *b)
 {
@@ -133,7 +113,7 @@ static bool store_allows_mixing(struct loom_vec_run *run, unsigned int n)
 	unsigned int i;
 
 	init_stream(run, &s, n, true);
-	if (!elements_distinct(&s))
+	if (!loom_stream_distinct(&s))
 		return false;
 	for (i = 0; i < run->cmd->num_operands; i++) {
 		if (!loom_span_disjoint(&run->span[i], &run->span[n]) &&

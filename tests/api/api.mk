@@ -33,6 +33,29 @@ $(ASAN)/tests/check_drm: $(ASAN)/tests/unit/check_drm.o \
 			 $(ASAN)/libaccel.a $(ASAN)/libloomcore.a
 	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(CHECK_LIBS)
 
+# Two that use threads, under ThreadSanitizer.
+LIB_TSAN_OBJS := $(LIBACCEL_SRCS:%.c=$(TSAN)/%.o) $(CORE_SRCS:%.c=$(TSAN)/%.o)
+LIB_TSAN_TESTS := $(TSAN)/tests/check_sim $(TSAN)/tests/api/check_api_queue
+
+$(TSAN)/libaccel/src/%.o: CFLAGS += -Wno-format-truncation
+$(TSAN)/tests/%.o: CPPFLAGS += -Ilibaccel/src
+
+$(TSAN)/tests/check_sim: $(TSAN)/tests/unit/check_sim.o $(LIB_TSAN_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(TSANFLAGS) -o $@ $^ -ldrm $(CHECK_LIBS)
+
+$(TSAN)/tests/api/check_%: $(TSAN)/tests/api/check_%.o \
+			   $(TSAN)/tests/api/api.o $(LIB_TSAN_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(TSANFLAGS) -o $@ $^ -ldrm $(CHECK_LIBS)
+
+.PHONY: check-tsan-lib
+check-tsan-lib: $(LIB_TSAN_TESTS)
+	@for t in $(LIB_TSAN_TESTS); do \
+		CK_FORK=no TSAN_OPTIONS=halt_on_error=1 $$t || exit 1; \
+	done
+check-tsan: check-tsan-lib
+
 .PHONY: check-api tests
 check-api: $(API_TESTS)
 	@for t in $(API_SRCS:%.c=$(ASAN)/%); do ACCEL_DEVICE=sim: $$t || exit 1; done

@@ -108,13 +108,13 @@ static inline uint32_t t_prog_encode(const struct t_prog *p, uint8_t *buf)
 	return (uint32_t)len;
 }
 
-static inline struct loom_completion t_prog_run(struct t_card *card,
+static inline struct loom_completion t_prog_run(struct t_card *c,
 						const struct t_prog *p)
 {
 	static uint8_t buf[sizeof(*p) + 64];
 	uint32_t len = t_prog_encode(p, buf);
 
-	return t_run_cmds(card, buf, len);
+	return t_run_cmds(c, buf, len);
 }
 
 #endif

@@ -82,7 +82,7 @@ WARNING: possible circular locking dependency detected
 6.12.95 #1 Tainted: G           O
 ------------------------------------------------------
 test_vm/130 is trying to acquire lock:
-""", ["WARNING: possible circular locking dependency detected"], [6]),
+""", ["WARNING: possible circular locking dependency detected"], [5]),
 
     "two_without_end_are_told_apart": ("""
 BUG: scheduling while atomic: insmod/125/0x00000002

@@ -10,8 +10,17 @@ cd "$(dirname "$0")/../.." || exit
 top=$(pwd -P)
 loom_vm=$top/tools/loom-vm
 work=$(mktemp -d "$top/build/test-loom-vm.XXXXXX") || exit 1
-trap 'kill "${pid:-}" 2>/dev/null; rm -rf "$work"' EXIT
+trap clean_up EXIT
 number=0
+running=
+
+# A process that ended must not be killed: its number may be another's by now.
+clean_up() {
+	if [ -n "$running" ]; then
+		kill "$running"
+	fi
+	rm -rf "$work"
+}
 
 # check STATUS NAME - one line of TAP
 check() {
@@ -29,13 +38,14 @@ check() {
 # start ARGUMENT... - loom-vm in the background; sets $pid
 start() {
 	"$loom_vm" "$@" <&0 >"$work/out" 2>"$work/err" &
-	pid=$!
+	pid=$! running=$!
 }
 
 # finish - wait for it; sets $status
 finish() {
 	wait "$pid" 2>/dev/null
 	status=$?
+	running=
 }
 
 bare() {
@@ -179,7 +189,7 @@ exec 3<>"$work/keys"
 printf 'stty size; tty; test -t 2 && echo terminal; exit 5\n' >&3
 SHELL=/bin/sh script -qefc "stty rows 33 cols 99; '$loom_vm' --no-card --no-driver" \
 	/dev/null <&3 >"$work/out" 2>"$work/err" &
-pid=$!
+pid=$! running=$!
 finish
 exec 3>&-
 tr -d '\r' <"$work/out" >"$work/lines" && mv "$work/lines" "$work/out"

@@ -19,7 +19,7 @@ esac
 # build programs link to or call.
 LOOM_PKGS_HOST=(
 	gcc make pkg-config libc6-dev libdrm-dev check python3
-	"$loom_gcc" "$loom_libelf" kmod pahole xz-utils zstd
+	"$loom_gcc" "$loom_libelf" kmod pahole xz-utils zstd zlib1g-dev
 	dataset-fashion-mnist
 )
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The /dev/accel transport: finding nodes (drm_list.c) and using them (drm.c). */
-#ifndef ACCEL_DRM_H
-#define ACCEL_DRM_H
+#ifndef ACCEL_DRM_NODE_H
+#define ACCEL_DRM_NODE_H
 
 #include "internal.h"
 
