@@ -51,8 +51,9 @@ struct limit {
 	bool power;
 };
 
-#define MEMBER(m)	.name = #m, .offset = offsetof(struct loom_core_config, m), \
-			.size = sizeof(((struct loom_core_config *)0)->m)
+#define MEMBER(m)							       \
+	.name = #m, .offset = offsetof(struct loom_core_config, m),	       \
+	.size = sizeof(((struct loom_core_config *)0)->m)
 
 static const struct limit limits[] = {
 	{ MEMBER(hbm_size), 16ull << 20, 64ull << 30, LOOM_HUGE_SIZE, false },
@@ -96,11 +97,13 @@ const char *loom_core_config_check(const struct loom_core_config *cfg,
 		if (v >= l->min && v <= l->max && v % l->step == 0 &&
 		    !(l->power && (v & (v - 1))))
 			continue;
-		snprintf(buf, len, "%s is %llu; it must be %s from %llu to %llu",
+		snprintf(buf, len,
+			 "%s is %llu; it must be %s from %llu to %llu",
 			 l->name, (unsigned long long)v,
 			 l->power ? "a power of two" :
 			 l->step > 1 ? "a multiple of 2 MiB" : "a number",
-			 (unsigned long long)l->min, (unsigned long long)l->max);
+			 (unsigned long long)l->min,
+			 (unsigned long long)l->max);
 		return buf;
 	}
 	return NULL;

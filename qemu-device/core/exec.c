@@ -108,12 +108,11 @@ static int check_zero(struct loom_exec *ex, const void *cmd, size_t from,
 
 static int nop_exec(struct loom_exec *ex, const void *cmd, size_t len)
 {
-	return check_zero(ex, cmd, offsetof(struct loom_cmd_nop, reserved), len);
+	return check_zero(ex, cmd, offsetof(struct loom_cmd_nop, reserved),
+			  len);
 }
 
-/*
- * Returns 1 instead of 0 if the queue has to wait.
- */
+/* Returns 1 instead of 0 if the queue has to wait. */
 static int event_exec(struct loom_exec *ex, const void *p, size_t len)
 {
 	const struct loom_cmd_event *cmd = p;

@@ -77,7 +77,7 @@ static bool table_ok(const struct loom_core *core, uint64_t pte)
 			     core->cfg.hbm_size);
 }
 
-/* Walk down to the entry of level 1, which is checked as far as it is a table. */
+/* Walk down to the entry of level 1; if it is a table, it has been checked. */
 static uint32_t walk(const struct loom_core *core, uint64_t root, uint64_t va,
 		     uint64_t *entry)
 {

@@ -22,6 +22,7 @@
  * The worker inside a queue reads its registers without the lock, because they
  * change only while nobody is inside, and writes them with it.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "core_internal.h"
@@ -79,13 +80,18 @@ static void queue_log(struct loom_core *core, const struct loom_queue *q,
 		      const struct loom_fault *fault)
 {
 	const struct loom_exec *ex = &q->exec;
+	char where[64];
 
+	if (fault->addr)
+		snprintf(where, sizeof(where), "%s of 0x%llx",
+			 fault->access == LOOM_ACCESS_WRITE ? "write" : "read",
+			 (unsigned long long)fault->addr);
+	else
+		snprintf(where, sizeof(where), "field %u", fault->field);
 	loom_log(core, LOOM_LOG_GUEST,
-		 "queue %u: %s (command %u at offset 0x%x, opcode 0x%02x, field %u, %s of 0x%llx)",
-		 q->index, loom_strerror(fault->error), ex->index, ex->offset,
-		 ex->opcode, fault->field,
-		 fault->access == LOOM_ACCESS_WRITE ? "write" : "read",
-		 (unsigned long long)fault->addr);
+		 "queue %u: %s: %s, command %u (opcode 0x%02x, offset 0x%x)",
+		 q->index, loom_strerror(fault->error), where, ex->index,
+		 ex->opcode, ex->offset);
 }
 
 /* The queue stops: state, event, interrupt.  Not locked. */

@@ -109,7 +109,8 @@ static void tlb_write(struct loom_core *core, unsigned int i, uint64_t value)
 {
 	(void)i;
 	if (value >= core->cfg.num_contexts)
-		loom_log(core, LOOM_LOG_GUEST, "TLB_INVALIDATE: no context %llu",
+		loom_log(core, LOOM_LOG_GUEST,
+			 "TLB_INVALIDATE: no context %llu",
 			 (unsigned long long)value);
 	else
 		loom_mmu_invalidate(core, value);
@@ -206,7 +207,8 @@ QUEUE_READ(progress)
 #define QUEUE(reg, bytes)						       \
 	MANY(LOOM_QUEUE_REGS_BASE + LOOM_QUEUE_##reg, bytes, LOOM_MAX_QUEUES,  \
 	     LOOM_QUEUE_REGS_STRIDE)
-#define QUEUE_RW(name)	.read = queue_##name##_read, .write = queue_##name##_write
+#define QUEUE_RW(name)							       \
+	.read = queue_##name##_read, .write = queue_##name##_write
 #define QUEUE_RO(name)	.read = queue_##name##_read
 
 static const struct reg regs[] = {

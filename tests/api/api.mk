@@ -33,6 +33,13 @@ $(ASAN)/tests/check_drm: $(ASAN)/tests/unit/check_drm.o \
 			 $(ASAN)/libaccel.a $(ASAN)/libloomcore.a
 	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(CHECK_LIBS)
 
+# check_nomem fails the allocations of the library and the core.
+$(ASAN)/tests/check_nomem: $(ASAN)/tests/unit/check_nomem.o \
+			   $(ASAN)/libaccel.a $(ASAN)/libloomcore.a
+	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ -ldrm $(CHECK_LIBS) \
+		-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+		-Wl,--wrap=mmap,--wrap=pthread_create
+
 # Two that use threads, under ThreadSanitizer.
 LIB_TSAN_OBJS := $(LIBACCEL_SRCS:%.c=$(TSAN)/%.o) $(CORE_SRCS:%.c=$(TSAN)/%.o)
 LIB_TSAN_TESTS := $(TSAN)/tests/check_sim $(TSAN)/tests/api/check_api_queue

@@ -85,41 +85,46 @@ static struct parts parts_of(uint32_t bits)
 	return p;
 }
 
-/* Round to nearest even as f32; below the normal numbers there is zero.  0: +0 */
+/* How many bits a number has. */
+static int length_of(unsigned __int128 x)
+{
+	uint64_t high = (uint64_t)(x >> 64), low = (uint64_t)x;
+
+	if (high)
+		return 128 - __builtin_clzll(high);
+	return low ? 64 - __builtin_clzll(low) : 0;
+}
+
+/*
+ * Round to nearest even as f32, as if there were no end to the exponent; then
+ * what is below the normal numbers becomes zero.  An exact zero is +0.
+ */
 static uint32_t round_parts(bool negative, unsigned __int128 man, int exp)
 {
 	uint32_t sign = negative ? 0x80000000 : 0;
-	unsigned __int128 rest = 0;
-	int drop = 0;
+	int drop = length_of(man) - 24;
 
-	while (man >> drop >= 0x2000000)
-		drop++;
-	if (man >> drop >= 0x1000000)
-		drop++;
 	if (!man)
 		return 0;
-	while (man < 0x800000) {
-		man <<= 1;
-		exp--;
-	}
-	if (drop) {
+	if (drop > 0) {
 		unsigned __int128 half = (unsigned __int128)1 << (drop - 1);
+		unsigned __int128 rest = man & (2 * half - 1);
 
-		rest = man & (2 * half - 1);
 		man >>= drop;
-		exp += drop;
-		if (rest > half || (rest == half && (man & 1)))
-			man++;
-		if (man == 0x1000000) {
-			man >>= 1;
-			exp++;
-		}
+		man += rest > half || (rest == half && (man & 1));
+	} else {
+		man <<= -drop;
 	}
-	if (exp + 150 >= 255)
+	exp += drop + 150;
+	if (man == 0x1000000) {
+		man >>= 1;
+		exp++;
+	}
+	if (exp >= 255)
 		return sign | 0x7f800000;
-	if (exp + 150 < 1)
+	if (exp < 1)
 		return sign;
-	return sign | (uint32_t)(exp + 150) << 23 | ((uint32_t)man & 0x7fffff);
+	return sign | (uint32_t)exp << 23 | ((uint32_t)man & 0x7fffff);
 }
 
 /* Shift right; what falls off is remembered in the lowest bit. */
@@ -133,10 +138,10 @@ static unsigned __int128 shift_sticky(unsigned __int128 x, int n)
 /* Bring the top bit of @man to bit 110. */
 static void normalise(unsigned __int128 *man, int *exp)
 {
-	while (!(*man >> 110)) {
-		*man <<= 1;
-		--*exp;
-	}
+	int shift = 111 - length_of(*man);
+
+	*man <<= shift;
+	*exp -= shift;
 }
 
 static uint32_t add_parts(struct parts a, struct parts b)
