@@ -40,7 +40,7 @@ static void loom_fdinfo_add(struct loom_fdinfo_region *region,
 	struct drm_gem_object *obj = loom_bo_gem(bo);
 
 	region->total += obj->size;
-	if (obj->handle_count > 1 || obj->dma_buf)
+	if (drm_gem_object_is_shared_for_memory_stats(obj))
 		region->shared += obj->size;
 	if (loom_bo_resident(bo))
 		region->resident += obj->size;

@@ -16,10 +16,15 @@
 #include "loom_submit.h"
 #include "loom_uobj.h"
 
-/* Members that user space sees are all there: nothing uninitialised leaves. */
+/**
+ * union loom_query_answer - room for any answer
+ */
 union loom_query_answer {
+	/** @device: to DRM_LOOM_QUERY_DEVICE */
 	struct drm_loom_device_info device;
+	/** @memory: to DRM_LOOM_QUERY_MEMORY */
 	struct drm_loom_memory_info memory;
+	/** @counters: to DRM_LOOM_QUERY_COUNTERS */
 	struct drm_loom_counters counters;
 };
 

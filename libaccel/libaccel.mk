@@ -26,4 +26,11 @@ $(BUILD)/libaccel.so: $(BUILD)/libaccel.so.0
 libaccel: $(BUILD)/libaccel.so $(OBJ)/libaccel.a $(ASAN)/libaccel.a
 all: $(BUILD)/libaccel.so
 
+# man -l build/man/man3/accel_bo_create.3
+.PHONY: man
+man:
+	libaccel/man/make-man.py $(BUILD)/man/man3
+	@mkdir -p $(BUILD)/man/man1
+	cp tools/accel-smi.1 $(BUILD)/man/man1/
+
 include libaccel/examples/examples.mk

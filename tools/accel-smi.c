@@ -100,6 +100,18 @@ static int examine(const char *spec, struct card *c)
 	return rc;
 }
 
+/* The entry of an open card; "sim:" has none. */
+static void find_entry(struct card *c, const struct accel_device_entry *entries,
+		       int num)
+{
+	int i;
+
+	snprintf(c->entry.node, sizeof(c->entry.node), "%s", c->info.name);
+	for (i = 0; i < num; i++)
+		if (!strcmp(entries[i].node, c->info.name))
+			c->entry = entries[i];
+}
+
 /* All cards, or the one that was asked for. */
 static int examine_all(const struct smi_options *opt, struct card *cards,
 		       int *num)
@@ -107,18 +119,17 @@ static int examine_all(const struct smi_options *opt, struct card *cards,
 	static struct accel_device_entry entries[MAX_CARDS];
 	int i, count;
 
-	if (opt->spec) {
-		*num = 1;
-		if (examine(opt->spec, &cards[0]))
-			return smi_error(opt->spec);
-		snprintf(cards[0].entry.node, sizeof(cards[0].entry.node), "%s",
-			 cards[0].info.name);
-		return SMI_OK;
-	}
 	count = accel_device_list(entries, MAX_CARDS);
 	if (count < 0)
 		return smi_error("looking for cards");
 	*num = count < MAX_CARDS ? count : MAX_CARDS;
+	if (opt->spec) {
+		if (examine(opt->spec, &cards[0]))
+			return smi_error(opt->spec);
+		find_entry(&cards[0], entries, *num);
+		*num = 1;
+		return SMI_OK;
+	}
 	for (i = 0; i < *num; i++) {
 		cards[i].entry = entries[i];
 		examine(entries[i].node, &cards[i]);

@@ -19,9 +19,10 @@
  *   calls, on its own terms, after @notify.
  *
  *   Functions that must see the engines quiet (writes of LOOM_CTRL_RESET,
- *   queue RESET, loom_core_reset()) wait until the worker has left the queue;
- *   engines look for that every few hundred microseconds.  DMA callbacks must
- *   therefore not need a lock that the caller of those holds.
+ *   queue RESET, TLB_INVALIDATE and CTX_ROOT, loom_core_reset()) wait until the
+ *   worker has left the queue or the memory; engines look for that every few
+ *   hundred microseconds.  Callbacks other than @irq must therefore not need a
+ *   lock that the caller of those holds.
  */
 #ifndef LOOM_CORE_H
 #define LOOM_CORE_H
@@ -136,7 +137,11 @@ void loom_core_doorbell_write(struct loom_core *core, uint64_t offset,
  */
 void loom_core_reset(struct loom_core *core);
 
-/** loom_core_set_bus_master() - with false, DMA fails and no interrupt is delivered */
+/**
+ * loom_core_set_bus_master() - may the card use the bus?  Off at first, as on PCI.
+ *
+ * Without, DMA fails and interrupts stay pending.
+ */
 void loom_core_set_bus_master(struct loom_core *core, bool on);
 
 /**

@@ -501,10 +501,10 @@ static int alloc_scratch(struct matmul *mm)
 	size_t lines = mm->in_place ? 0 : mm->mc * mm->a_stride;
 	uint8_t *p;
 
-	p = aligned_alloc(64, round_up(3 * panel + c + acc + lines, 64));
-	if (!p)
+	mm->scratch = malloc(3 * panel + c + acc + lines + 63);
+	if (!mm->scratch)
 		return loom_fail(mm->ex, LOOM_ERR_INTERNAL, 0);
-	mm->scratch = p;
+	p = (uint8_t *)round_up((uintptr_t)mm->scratch, 64);
 	mm->pk.panel = (uint32_t *)p;
 	mm->pk.stage = p + panel;
 	mm->pk.temp = mm->pk.stage + panel;

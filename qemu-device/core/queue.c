@@ -23,7 +23,6 @@
  * change only while nobody is inside, and writes them with it.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "core_internal.h"
 
@@ -513,7 +512,7 @@ void loom_queue_enable(struct loom_core *core, struct loom_queue *q)
 		loom_log(core, LOOM_LOG_GUEST, "queue %u: %s out of range",
 			 q->index, bad);
 		q->state = LOOM_QUEUE_STATE_ERROR;
-		q->error = LOOM_ERR_CMD_FIELD;
+		q->error = LOOM_ERR_QUEUE_CONFIG;
 		return;
 	}
 	q->exec.ctx = &core->ctx[q->ctx];

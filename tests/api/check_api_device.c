@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Opening devices, their constants, the size rule of structs, errors. */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "api.h"
@@ -52,10 +53,13 @@ END_TEST
 START_TEST(test_open_takes_the_environment)
 {
 	struct accel_device_info info = { .size = sizeof(info) };
+	char *spec = strdup(t_spec());
 	struct accel_device *dev;
 
 	setenv("ACCEL_DEVICE", "sim:hbm=64M", 1);
 	t_ok(accel_device_open(NULL, &dev));
+	setenv("ACCEL_DEVICE", spec, 1);
+	free(spec);
 	t_ok(accel_device_query(dev, &info));
 	ck_assert_uint_eq(info.hbm_size, 64u << 20);
 	accel_device_close(dev);
@@ -161,14 +165,27 @@ START_TEST(test_null_arguments_are_refused)
 }
 END_TEST
 
-START_TEST(test_last_error_is_never_null)
+static void *fresh_thread(void *opaque)
 {
 	const struct accel_error *e = accel_last_error();
 
+	(void)opaque;
 	ck_assert_int_eq(e->code, 0);
 	ck_assert_str_eq(e->message, "");
 	ck_assert_str_eq(e->hint, "");
 	ck_assert_str_eq(e->function, "");
+	return NULL;
+}
+
+START_TEST(test_last_error_is_never_null_and_per_thread)
+{
+	struct accel_device *dev;
+	pthread_t thread;
+
+	t_err(-EINVAL, accel_device_open("nonsense", &dev));
+	ck_assert_int_eq(pthread_create(&thread, NULL, fresh_thread, NULL), 0);
+	pthread_join(thread, NULL);
+	t_says("nonsense");
 	ck_assert_str_eq(accel_version(), "0.1.0");
 }
 END_TEST
@@ -186,7 +203,7 @@ int main(void)
 	tcase_add_test(tc, test_structs_grow_at_the_end);
 	tcase_add_test(tc, test_unknown_members_must_be_zero);
 	tcase_add_test(tc, test_null_arguments_are_refused);
-	tcase_add_test(tc, test_last_error_is_never_null);
+	tcase_add_test(tc, test_last_error_is_never_null_and_per_thread);
 	suite_add_tcase(s, tc);
 	return t_main(s);
 }

@@ -89,7 +89,7 @@ class Card(pci.Function):
     def __init__(self, bench, number):
         self.port = pci.RootPort(bench, number)
         super().__init__(bench, self.port.bus, 0)
-        self.name = f"card{number}"
+        self.number, self.name = number, f"card{number}"
         self.registers = self.port.memory
         self.doorbells = self.port.memory + uapi.LOOM_BAR_REGS_SIZE * 2
         self.hbm = self.port.high
@@ -190,7 +190,7 @@ class Space:
     def __init__(self, card, context):
         self.card, self.context = card, context
         self.arena = Arena(VA_FIRST, 1 << uapi.LOOM_VA_BITS)
-        self.tables = {}
+        self.tables, self.entries = {}, {}
         self.root = self.table(())
         self.install()
 
@@ -199,17 +199,29 @@ class Space:
         self.card.write64(uapi.LOOM_REG_CTX_ROOT(self.context),
                           self.root | uapi.LOOM_CTX_ROOT_VALID)
 
+    def rebuild(self):
+        """Again for another card, whose HBM is empty."""
+        entries, self.entries = self.entries, {}
+        for table in self.tables.values():
+            self.clear(table)
+        for (table, index), entry in entries.items():
+            self.write(table, index, entry)
+
     def table(self, path):
         """The table that is reached by these indices from the root."""
         if path not in self.tables:
             table = self.card.tables.take(uapi.LOOM_PAGE_SIZE)
-            self.card.machine.fill(self.card.hbm + table, uapi.LOOM_PAGE_SIZE, 0)
+            self.clear(table)
             self.tables[path] = table
             if path:
                 self.write(self.table(path[:-1]), path[-1], table)
         return self.tables[path]
 
+    def clear(self, table):
+        self.card.machine.fill(self.card.hbm + table, uapi.LOOM_PAGE_SIZE, 0)
+
     def write(self, table, index, entry):
+        self.entries[table, index] = entry
         self.card.machine.write(self.card.hbm + table + 8 * index, 8,
                                 entry | uapi.LOOM_PTE_VALID)
 

@@ -12,7 +12,7 @@ import uapi
 from card import RAM_END, WORKERS, Bench, copy, event, fill, nop
 from tap import test
 
-STEPS = 4000
+STEPS = 15000
 QUEUES, CONTEXTS = 8, 4
 PAGE = uapi.LOOM_PAGE_SIZE
 HALF = uapi.LOOM_PT_ENTRIES // 2

@@ -229,6 +229,23 @@ START_TEST(test_traffic_goes_to_the_memory_behind_the_address)
 }
 END_TEST
 
+/* Was a memcpy() that the guest could make overlap (found by fuzzing). */
+START_TEST(test_buffer_may_overlap_the_memory_accessed)
+{
+	uint64_t va = t_hbm_alloc(card, PAGE);
+	uint8_t *p = t_ptr(card, va);
+	unsigned int i;
+
+	for (i = 0; i < 200; i++)
+		p[i] = i;
+	ck_assert_int_eq(loom_mem_read(ex, va, p + 8, 100), 0);
+	ck_assert_uint_eq(p[8], 0);
+	ck_assert_uint_eq(p[107], 99);
+	ck_assert_int_eq(loom_mem_write(ex, va, p + 8, 100), 0);
+	ck_assert_uint_eq(p[99], 99);
+}
+END_TEST
+
 START_TEST(test_aborted_access_stops)
 {
 	uint64_t va = t_hbm_alloc(card, PAGE);
@@ -557,6 +574,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, test_system_memory_that_does_not_answer);
 	tcase_add_test(tc, test_writes_mark_hbm_dirty);
 	tcase_add_test(tc, test_traffic_goes_to_the_memory_behind_the_address);
+	tcase_add_test(tc, test_buffer_may_overlap_the_memory_accessed);
 	tcase_add_test(tc, test_aborted_access_stops);
 	tcase_add_test(tc, test_pointers_are_limited_but_access_is_not);
 	tcase_add_loop_test(tc, test_malformed_entry_faults, 0, COUNT(bad_pte));

@@ -237,6 +237,8 @@ START_TEST(test_queue_with_bad_setup_does_not_start)
 		t_write32(card, r + LOOM_QUEUE_CTRL, LOOM_QUEUE_CTRL_ENABLE);
 		ck_assert_uint_eq(t_read32(card, r + LOOM_QUEUE_STATE),
 				  LOOM_QUEUE_STATE_ERROR);
+		ck_assert_uint_eq(t_read32(card, r + LOOM_QUEUE_ERROR),
+				  LOOM_ERR_QUEUE_CONFIG);
 		t_queue_push(card, 2, 0, 0);
 		t_doorbell(card, 2);
 		t_run(card);

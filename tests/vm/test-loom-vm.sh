@@ -79,7 +79,7 @@ err_has() { grep -qF -- "$1" "$work/err"; }
 returned() { [ "$status" -eq "$1" ] && qemu_is_gone; }
 
 echo "TAP version 13"
-echo "1..22"
+echo "1..23"
 
 # What a command gets and gives back, all in one boot.
 cat >"$work/inside.sh" <<'INSIDE'
@@ -157,6 +157,9 @@ check $? "kernel_warning_fails_a_command_that_succeeded"
 bare -- sh -c 'echo "a note; WARNING: not at the start" >/dev/kmsg'
 returned 0
 check $? "other_lines_in_the_kernel_log_do_not_fail"
+grep -q "WARNING: not at the start" "$top/build/vm/$pid.console.log" &&
+	grep -q "end of command $pid" "$top/build/vm/$pid.console.log"
+check $? "kernel_log_is_kept_up_to_the_command_s_end"
 
 # Any module that is not the card's driver will do.
 kernel=$("$top/tools/env/kernel.sh" --print-dir)

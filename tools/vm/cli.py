@@ -214,27 +214,34 @@ def _run(top, chosen):
 
     _catch_signals(chosen)
     vm = machine.Machine(chosen, plan)
-    # A second is plenty for QEMU to write its files; after an error kill it.
+    # A second is plenty for QEMU to write its files; after anything else than
+    # the command's end it is killed.
     grace = 0
     try:
         raw = setup["terminal"] == "full" and os.isatty(0) and terminal.in_foreground(0)
         with terminal.Raw(raw):
-            status = _run_session(vm, log, chosen, setup)
-        grace = 1
+            ended_by, status = _run_session(vm, log, chosen, setup)
+        grace = 1 if ended_by == _COMMAND else 0
     finally:
         _ignore_signals()
         vm.end(grace)
         log.poll()
-    return _conclude(log, status)
+    return _conclude(log, ended_by, status)
+
+
+# What ended a run.
+_COMMAND, _VM, _TIMEOUT, _USER = range(4)
 
 
 def _run_session(vm, log, chosen, setup):
-    """Run the command and return its status or ours."""
+    """Run the command; return what ended it, and its status or ours."""
     running = session.Session(vm, log, chosen, setup)
     if not chosen.command and setup["terminal"] == "full":
         say(f"{setup['cwd']} is shared, other changes are lost; Enter ~ . kills the VM")
     try:
-        status = running.run()
+        return _COMMAND, running.run()
+    except Stopped as stopped:
+        return _USER, errors.BY_SIGNAL + stopped.signum
     except TimedOut:
         say(f"timeout: the VM was not done in {chosen.timeout:g} s")
         # Once more, for who reads our output may be what hangs.
@@ -243,12 +250,11 @@ def _run_session(vm, log, chosen, setup):
             running.ask_what_hangs()
         except TimedOut:
             pass
-        status = errors.TIMED_OUT
+        return _TIMEOUT, errors.TIMED_OUT
     except session.BootFailed as problem:
         log.poll()
         say(str(problem))
         _quote(log.last(12, r"\bloom\b|Unknown symbol") or log.last(12))
-        status = errors.NOT_RUN
     except session.MachineEnded:
         running.show_last_words()
         log.poll()
@@ -256,8 +262,7 @@ def _run_session(vm, log, chosen, setup):
             say(f"the VM did not start ({vm.status()})")
         elif not log.reports:
             say(f"the VM ended before the command did ({vm.status()})")
-        status = errors.NOT_RUN
-    return status
+    return _VM, errors.NOT_RUN
 
 
 def _quote(lines):
@@ -265,20 +270,20 @@ def _quote(lines):
         say("\n".join("    " + line for line in lines), prefix="")
 
 
-def _conclude(log, status):
+def _conclude(log, ended_by, status):
     """Report what the kernel reported; return the exit status."""
     where = f"kernel log: {os.path.relpath(log.path)}"
     if log.reports:
         first, *others = log.reports
-        if status != errors.NOT_RUN:
-            where += f"; COMMAND returned {status}"
         say("the guest's kernel reports a problem:")
         _quote(first.lines)
         for report in others[:10]:
             say(f"and then: {report.title()}")
         say(f"failed: {first.title()}")
-        if status != errors.TIMED_OUT:
+        if ended_by == _COMMAND:
+            where += f"; COMMAND returned {status}"
+        if ended_by in (_COMMAND, _VM):
             status = errors.KERNEL_REPORT
-    if log.recent and status in (errors.KERNEL_REPORT, errors.TIMED_OUT, errors.NOT_RUN):
+    if log.recent and (log.reports or ended_by in (_VM, _TIMEOUT)):
         say(where)
     return status

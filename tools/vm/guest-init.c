@@ -545,13 +545,18 @@ static void load_driver(const struct setup *setup)
 		step("/dev/accel/accel0%s is there", setup->nodes > 1 ? " ..." : "");
 }
 
-/* Not by dprintf(), which seeks, which /dev/kmsg refuses. */
+/*
+ * One write is one record, and only one that ends in LF is printed at once.
+ * dprintf() would seek, which /dev/kmsg refuses.
+ */
 static void log_line(const char *text)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	char line[128];
 
 	if (fd >= 0) {
-		write_all(fd, text, strlen(text));
+		snprintf(line, sizeof(line), "%s\n", text);
+		write_all(fd, line, strlen(line));
 		close(fd);
 	}
 }

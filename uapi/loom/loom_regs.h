@@ -140,7 +140,7 @@ typedef int64_t __s64;
  * Contexts: the root of each one's page table.  Writing the root also
  * forgets the context's cached translations.
  */
-#define LOOM_REG_CTX_ROOT(c)		(0x2000 + 8 * (c))	/* 64 bit */
+#define LOOM_REG_CTX_ROOT(c)		(0x2000 + 8 * (c))	/* 64 bit, context c */
 #define   LOOM_CTX_ROOT_VALID		(1ull << 0)
 #define   LOOM_CTX_ROOT_ADDR		0x000ffffffffff000ull	/* HBM offset */
 
@@ -266,7 +266,8 @@ struct loom_completion {
 #define LOOM_ERR_ABORTED		24	/* queue or device was reset */
 #define LOOM_ERR_HBM_ECC		25	/* uncorrectable memory error */
 #define LOOM_ERR_INTERNAL		26	/* the model ran out of host resources */
-#define LOOM_ERR_COUNT			27
+#define LOOM_ERR_QUEUE_CONFIG		27	/* enabled with registers that make no queue */
+#define LOOM_ERR_COUNT			28
 
 /**
  * struct loom_event - one entry of the event ring
