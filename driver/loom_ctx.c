@@ -5,51 +5,29 @@
  * A context is the register that holds the root of a page table.  Context 0 is
  * the kernel's own and has none so far.
  *
- * The scheduler of a VM's binds is here and not in the VM, because fences of
- * its jobs may outlive the VM, and on some kernels look at the scheduler when
- * asked for their name.
+ * The scheduler of a VM's binds belongs to the context and not to the VM, because
+ * fences of its jobs may outlive the VM, see loom_sched.c.
  */
 #include <drm/drm_managed.h>
 
 #include "loom_bind.h"
-#include "loom_compat.h"
 #include "loom_ctx.h"
 #include "loom_device.h"
-
-static void loom_ctx_fini(struct drm_device *drm, void *data)
-{
-	struct loom_ctx *ctx = data;
-
-	drm_sched_fini(&ctx->sched);
-}
+#include "loom_sched.h"
 
 static int loom_ctx_init(struct loom_device *ldev, unsigned int id)
 {
-	struct drm_sched_init_args args = {
-		.ops = &loom_bind_sched_ops,
-		.submit_wq = ldev->sched_wq,
-		.timeout_wq = ldev->reset_wq,
-		.num_rqs = 1,
-		.credit_limit = 1,
-		/* A bind only writes memory: it cannot hang. */
-		.timeout = MAX_SCHEDULE_TIMEOUT,
-		.dev = ldev->drm.dev,
-	};
 	struct loom_ctx *ctx;
-	int ret;
 
 	ctx = drmm_kzalloc(&ldev->drm, sizeof(*ctx), GFP_KERNEL);
 	if (!ctx)
 		return -ENOMEM;
 	ctx->ldev = ldev;
 	ctx->id = id;
-	snprintf(ctx->name, sizeof(ctx->name), "loom-bind%u", id);
-	args.name = ctx->name;
-	ret = loom_sched_init(&ctx->sched, &args);
-	if (ret)
-		return ret;
 	ldev->ctxs[id] = ctx;
-	return drmm_add_action_or_reset(&ldev->drm, loom_ctx_fini, ctx);
+	/* One bind at a time.  They only write memory and cannot hang. */
+	ctx->sched = loom_sched_create(ldev, &loom_bind_sched_ops, 1, "bind", id);
+	return PTR_ERR_OR_ZERO(ctx->sched);
 }
 
 int loom_ctx_init_all(struct loom_device *ldev)

@@ -5,8 +5,9 @@
 #ifndef LOOM_CTX_H
 #define LOOM_CTX_H
 
-#include <drm/gpu_scheduler.h>
+#include <linux/types.h>
 
+struct drm_gpu_scheduler;
 struct loom_device;
 
 /**
@@ -18,9 +19,7 @@ struct loom_ctx {
 	/** @id: its number */
 	unsigned int id;
 	/** @sched: runs bind jobs one by one; lives as long as the card */
-	struct drm_gpu_scheduler sched;
-	/** @name: of @sched */
-	char name[24];
+	struct drm_gpu_scheduler *sched;
 };
 
 int loom_ctx_init_all(struct loom_device *ldev);

@@ -28,6 +28,7 @@
 #include "loom_file.h"
 #include "loom_query.h"
 #include "loom_queue.h"
+#include "loom_sched.h"
 #include "loom_submit.h"
 #include "loom_vm.h"
 
@@ -169,8 +170,10 @@ static int __init loom_drv_init(void)
 	if (!loom_release_wq)
 		return -ENOMEM;
 	ret = pci_register_driver(&loom_pci_driver);
-	if (ret)
+	if (ret) {
 		destroy_workqueue(loom_release_wq);
+		loom_sched_exit();
+	}
 	return ret;
 }
 
@@ -178,6 +181,7 @@ static void __exit loom_drv_exit(void)
 {
 	pci_unregister_driver(&loom_pci_driver);
 	destroy_workqueue(loom_release_wq);
+	loom_sched_exit();
 }
 
 module_init(loom_drv_init);

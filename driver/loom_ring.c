@@ -29,17 +29,16 @@
 
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
-#include <drm/gpu_scheduler.h>
 
 #include <drm/loom_accel.h>
 
-#include "loom_compat.h"
 #include "loom_device.h"
 #include "loom_fence.h"
 #include "loom_file.h"
 #include "loom_irq.h"
 #include "loom_job.h"
 #include "loom_ring.h"
+#include "loom_sched.h"
 #include "loom_watchdog.h"
 
 #define LOOM_RING_LOG2		8
@@ -74,9 +73,7 @@ struct loom_ring {
 	/** @id: its number */
 	unsigned int id;
 	/** @sched: gives it jobs; lives as long as the card */
-	struct drm_gpu_scheduler sched;
-	/** @name: of @sched */
-	char name[24];
+	struct drm_gpu_scheduler *sched;
 	/** @fence_context: of the jobs' fences */
 	u64 fence_context;
 	/** @entries: ring entries, devm-managed, made at first use */
@@ -119,7 +116,7 @@ static u32 loom_ring_reg(const struct loom_ring *ring, u32 reg)
 
 struct drm_gpu_scheduler *loom_ring_sched(struct loom_ring *ring)
 {
-	return &ring->sched;
+	return ring->sched;
 }
 
 /* Jobs that end ----------------------------------------------------------- */
@@ -574,51 +571,32 @@ int loom_ring_start(struct loom_ring *ring, unsigned int ctx, u32 priority,
 
 /* The card's life --------------------------------------------------------- */
 
-static void loom_ring_fini(struct drm_device *drm, void *data)
-{
-	struct loom_ring *ring = data;
-
-	drm_sched_fini(&ring->sched);
-	mutex_destroy(&ring->stop_lock);
-}
-
-static void loom_ring_init_base(struct loom_ring *ring, struct loom_device *ldev,
-				unsigned int id)
+static int loom_ring_init_base(struct loom_ring *ring, struct loom_device *ldev,
+			       unsigned int id)
 {
 	ring->ldev = ldev;
 	ring->id = id;
 	ring->fence_context = dma_fence_context_alloc(1);
-	snprintf(ring->name, sizeof(ring->name), "loom-queue%u", id);
 	INIT_WORK(&ring->recover, loom_ring_recover_work);
-	mutex_init(&ring->stop_lock);
 	spin_lock_init(&ring->lock);
+	return drmm_mutex_init(&ldev->drm, &ring->stop_lock);
 }
 
 static int loom_ring_init(struct loom_device *ldev, unsigned int id)
 {
-	struct drm_sched_init_args args = {
-		.ops = &loom_job_sched_ops,
-		.submit_wq = ldev->sched_wq,
-		.timeout_wq = ldev->reset_wq,
-		.num_rqs = 1,
-		.credit_limit = LOOM_RING_SIZE,
-		/* loom_watchdog.c looks after jobs. */
-		.timeout = MAX_SCHEDULE_TIMEOUT,
-		.dev = ldev->drm.dev,
-	};
 	struct loom_ring *ring;
 	int ret;
 
 	ring = drmm_kzalloc(&ldev->drm, sizeof(*ring), GFP_KERNEL);
 	if (!ring)
 		return -ENOMEM;
-	loom_ring_init_base(ring, ldev, id);
-	args.name = ring->name;
-	ret = loom_sched_init(&ring->sched, &args);
+	ret = loom_ring_init_base(ring, ldev, id);
 	if (ret)
 		return ret;
 	ldev->rings[id] = ring;
-	return drmm_add_action_or_reset(&ldev->drm, loom_ring_fini, ring);
+	ring->sched = loom_sched_create(ldev, &loom_job_sched_ops, LOOM_RING_SIZE,
+					"queue", id);
+	return PTR_ERR_OR_ZERO(ring->sched);
 }
 
 int loom_ring_init_all(struct loom_device *ldev)

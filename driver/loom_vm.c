@@ -157,7 +157,7 @@ static int loom_vm_init_hw(struct loom_vm *vm)
 		ret = PTR_ERR(vm->ctx);
 		goto err_destroy_mmu;
 	}
-	sched = &vm->ctx->sched;
+	sched = vm->ctx->sched;
 	ret = drm_sched_entity_init(&vm->binds, DRM_SCHED_PRIORITY_KERNEL,
 				    &sched, 1, NULL);
 	if (ret)

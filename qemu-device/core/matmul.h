@@ -125,7 +125,8 @@ struct loom_matmul_kernels {
 	 *
 	 * dst[g * nr + i] = elements i of the rows of group g.  Missing rows
 	 * of the last group are zero.  Row r is at src + r * stride and has n
-	 * elements of @elem bytes.
+	 * elements of @elem bytes.  The result is flipped; @flip is that of the
+	 * path.
 	 */
 	void (*interleave)(uint32_t elem, const uint8_t *src, ptrdiff_t stride,
 			   size_t rows, size_t n, uint32_t *dst, uint32_t flip);

@@ -14,7 +14,9 @@
 #define NR	16
 #define TARGET	__attribute__((target("avx2,fma,f16c")))
 #define INLINE	static inline __attribute__((always_inline)) TARGET
-#define UNROLL	_Pragma("GCC unroll 6")
+#define UNROLL	_Pragma("GCC unroll 8")
+
+/* Mode -------------------------------------------------------------------- */
 
 /* Flush results and operands, round to nearest, all exceptions masked. */
 #define MXCSR_LOOM	0x9fc0
@@ -31,6 +33,8 @@ void loom_matmul_mxcsr_leave(uint32_t state)
 {
 	_mm_setcsr(state);
 }
+
+/* Kernels ----------------------------------------------------------------- */
 
 INLINE __m256i load(const void *p)
 {
@@ -115,6 +119,110 @@ TARGET static void name(const struct loom_matmul_tile *t)		\
 DEFINE_TILE(tile_f32, F32, DOT_F32)
 DEFINE_TILE(tile_s16, S32, DOT_S16)
 
+/* Packing ----------------------------------------------------------------- */
+
+/* One group of pairs: 16 elements of each of two rows. */
+INLINE void interleave_pair(const uint8_t *src, ptrdiff_t stride, uint32_t *dst)
+{
+	__m256i x = load(src), y = load(src + stride);
+	__m256i low = _mm256_unpacklo_epi16(x, y);
+	__m256i high = _mm256_unpackhi_epi16(x, y);
+
+	_mm256_storeu_si256((__m256i *)dst,
+			    _mm256_permute2x128_si256(low, high, 0x20));
+	_mm256_storeu_si256((__m256i *)(dst + 8),
+			    _mm256_permute2x128_si256(low, high, 0x31));
+}
+
+TARGET static void interleave(uint32_t elem, const uint8_t *src,
+			      ptrdiff_t stride, size_t rows, size_t n,
+			      uint32_t *dst, uint32_t flip)
+{
+	size_t per = 4 / elem, whole = n == NR ? rows / per : 0;
+
+	for (size_t g = 0; g < whole; g++, dst += NR) {
+		if (elem == 4)
+			memcpy(dst, src, 4 * NR);
+		else
+			interleave_pair(src, stride, dst);
+		src += (ptrdiff_t)per * stride;
+	}
+	loom_matmul_c_interleave16(elem, src, stride, rows - whole * per, n,
+				   dst, flip);
+}
+
+/* Transpose 8 x 8 words in registers. */
+INLINE void transpose8(__m256i v[8])
+{
+	__m256i t[8];
+
+	UNROLL for (int i = 0; i < 8; i += 2) {
+		t[i] = _mm256_unpacklo_epi32(v[i], v[i + 1]);
+		t[i + 1] = _mm256_unpackhi_epi32(v[i], v[i + 1]);
+	}
+	UNROLL for (int i = 0; i < 8; i += 4) {
+		v[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
+		v[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
+		v[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
+		v[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
+	}
+	UNROLL for (int i = 0; i < 4; i++) {
+		t[i] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x20);
+		t[i + 4] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x31);
+	}
+	UNROLL for (int i = 0; i < 8; i++)
+		v[i] = t[i];
+}
+
+INLINE void transpose_block(const uint8_t *src, size_t src_stride,
+			    uint8_t *dst, size_t dst_stride, __m256i mask)
+{
+	__m256i v[8];
+
+	UNROLL for (size_t i = 0; i < 8; i++)
+		v[i] = load(src + i * src_stride);
+	transpose8(v);
+	UNROLL for (size_t i = 0; i < 8; i++)
+		_mm256_storeu_si256((__m256i *)(dst + i * dst_stride),
+				    _mm256_xor_si256(v[i], mask));
+}
+
+TARGET static void transpose(const uint8_t *src, size_t src_stride,
+			     size_t rows, size_t cols, uint8_t *dst,
+			     size_t dst_stride, uint32_t flip)
+{
+	const __m256i mask = _mm256_set1_epi32((int)flip);
+	size_t i = 0, whole = cols & ~(size_t)7;
+
+	for (; i + 8 <= rows; i += 8) {
+		for (size_t j = 0; j < whole; j += 8)
+			transpose_block(src + i * src_stride + 4 * j,
+					src_stride, dst + j * dst_stride + 4 * i,
+					dst_stride, mask);
+		loom_matmul_c_transpose(src + i * src_stride + 4 * whole,
+					src_stride, 8, cols - whole,
+					dst + whole * dst_stride + 4 * i,
+					dst_stride, flip);
+	}
+	loom_matmul_c_transpose(src + i * src_stride, src_stride, rows - i,
+				cols, dst + 4 * i, dst_stride, flip);
+}
+
+TARGET static void s8_to_s16(uint32_t type, const void *src, void *dst,
+			     size_t n)
+{
+	size_t whole = n & ~(size_t)15;
+	const uint8_t *in = src;
+	uint16_t *out = dst;
+
+	for (size_t i = 0; i < whole; i += 16)
+		_mm256_storeu_si256((__m256i *)(out + i), _mm256_cvtepi8_epi16(
+			_mm_loadu_si128((const __m128i *)(in + i))));
+	loom_matmul_c_to_s16(type, in + whole, out + whole, n - whole);
+}
+
+/* Epilogue ---------------------------------------------------------------- */
+
 /* @f is no denormal, and NaN is canonical, which cannot overflow. */
 INLINE __m128i round_bf16(__m256 f)
 {
@@ -155,7 +263,7 @@ INLINE void put8(uint32_t type, __m256 t, uint8_t *dst)
 
 TARGET static void finish_float(const struct loom_matmul_row *row)
 {
-	size_t size = row->type == LOOM_TYPE_F32 ? 4 : 2, whole = row->n & ~7ul;
+	size_t size = row->type == LOOM_TYPE_F32 ? 4 : 2, whole = row->n & ~(size_t)7;
 	struct loom_matmul_row tail = *row;
 	uint32_t acc[8] = { 0 }, c[8] = { 0 };
 	uint8_t out[32];
@@ -174,6 +282,8 @@ TARGET static void finish_float(const struct loom_matmul_row *row)
 	memcpy((uint8_t *)row->dst + size * whole, out,
 	       size * (row->n - whole));
 }
+
+/* The set ----------------------------------------------------------------- */
 
 const struct loom_matmul_kernels loom_matmul_avx2 = {
 	.name = "avx2",
@@ -195,13 +305,13 @@ const struct loom_matmul_kernels loom_matmul_avx2 = {
 		},
 		[LOOM_MATMUL_INT] = {
 			.elem = 2,
-			.convert = loom_matmul_c_to_s16,
+			.convert = s8_to_s16,
 			.tile = tile_s16,
 			.finish = loom_matmul_c_finish_int,
 		},
 	},
-	.interleave = loom_matmul_c_interleave16,
-	.transpose = loom_matmul_c_transpose,
+	.interleave = interleave,
+	.transpose = transpose,
 	.enter = loom_matmul_mxcsr_enter,
 	.leave = loom_matmul_mxcsr_leave,
 };

@@ -290,7 +290,8 @@ class Queue:
         return self.get(uapi.LOOM_QUEUE_ERROR)
 
     def start(self, context=0, vector=QUEUE_VECTOR, priority=0):
-        """Enable card and queue, from index 0."""
+        """Enable the card and, from index 0, the queue."""
+        self.reset()
         self.tail = 0
         self.card.machine.fill(self.completions,
                                uapi.loom_completion.size << self.log2, 0)
@@ -393,7 +394,7 @@ class Load:
     """Queues that are busy for longer than a test takes to interfere: fills
     of HBM, copies to RAM and a wait that never ends."""
 
-    FILLS = 64                  # of 2 MiB each, in each job
+    FILLS = 200                 # of 2 MiB each, in each job
 
     def __init__(self, card, queues=4, jobs=8):
         self.card, self.jobs = card, jobs
@@ -421,9 +422,9 @@ class Load:
                 queue.submit(job)
 
     def busy(self):
-        """Has none of the queues come to its end?"""
-        return all(queue.completion(self.jobs - 1) is None
-                   for queue in self.queues)
+        """Is there still work, but for the wait?"""
+        return any(queue.completion(self.jobs - 1) is None
+                   for queue in self.queues[:-1])
 
     def quiet(self):
         """Have no completions been written, and are none now?"""

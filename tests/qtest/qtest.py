@@ -43,11 +43,13 @@ class QmpError(Exception):
 @functools.cache
 def binary():
     """The QEMU to test: $LOOM_QEMU or the one that build-qemu.sh built."""
-    path = os.environ.get("LOOM_QEMU")
-    if path:
-        return path
-    return subprocess.run([BUILD, "--print-path"], check=True,
-                          stdout=subprocess.PIPE, text=True).stdout.strip()
+    if "LOOM_QEMU" in os.environ:
+        return os.environ["LOOM_QEMU"]
+    built = subprocess.run([BUILD, "--print-path"], capture_output=True,
+                           text=True)
+    if built.returncode:
+        raise FileNotFoundError(built.stderr.strip())
+    return built.stdout.strip()
 
 
 def die_with_parent():

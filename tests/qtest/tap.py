@@ -6,6 +6,8 @@ import os
 import sys
 import traceback
 
+import qtest
+
 TESTS = []
 
 
@@ -38,14 +40,24 @@ def no_qemu_is_left():
     raise AssertionError("a QEMU still runs or was not waited for")
 
 
+def skip(reason):
+    print("1..1")
+    print(f"ok 1 qtest # SKIP {reason}")
+    sys.exit(0)
+
+
 def main():
     """Run the tests whose names match an argument, or all."""
+    print("TAP version 13")
+    try:
+        qtest.binary()
+    except FileNotFoundError as error:
+        skip(error)
     patterns = sys.argv[1:] or ["*"]
     chosen = [function for function in TESTS
               if any(fnmatch.fnmatch(function.__name__, p) for p in patterns)]
     chosen.append(no_qemu_is_left)
     failed = 0
-    print("TAP version 13")
     print(f"1..{len(chosen)}", flush=True)
     for number, function in enumerate(chosen, 1):
         error = run(function)

@@ -76,7 +76,7 @@ check_compiler() {
 	local tool
 	for tool in "${cc:-gcc}" pahole make; do
 		command -v "$tool" >/dev/null ||
-			die "$tool not found: run tools/env/packages.sh install host"
+			die "$tool not found: run tools/env/packages.sh install host, or install the package $tool"
 	done
 }
 

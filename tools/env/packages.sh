@@ -18,7 +18,7 @@ esac
 # modules: the compiler that built Debian's kernel, and what the kernel's own
 # build programs link to or call.
 LOOM_PKGS_HOST=(
-	gcc make pkg-config libc6-dev libdrm-dev check python3
+	gcc make pkg-config libc6-dev libdrm-dev check python3 procps
 	"$loom_gcc" "$loom_libelf" kmod pahole xz-utils zstd zlib1g-dev
 	dataset-fashion-mnist
 )

@@ -92,7 +92,7 @@ class _Cpio:
 
 def _compile(source, output):
     command = ["gcc", "-std=gnu11", "-static", "-O2", "-s", "-Wall", "-Wextra",
-               "-Werror", "-o", output, source]
+               "-o", output, source]
     try:
         result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                 stdin=subprocess.DEVNULL, check=False)
