@@ -44,5 +44,5 @@ void debug_print(const struct accel_device *dev, enum debug_topic topic,
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
 	/* One call, so that lines of several threads do not mix. */
-	fprintf(stderr, "accel: %s: %s\n", dev->info.name, line);
+	fprintf(stderr, "accel: %s %s\n", dev->info.name, line);
 }

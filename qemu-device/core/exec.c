@@ -151,6 +151,9 @@ static int timestamp_exec(struct loom_exec *ex, const void *p, size_t len)
 	if (cmd->addr % sizeof(now))
 		return loom_fail(ex, LOOM_ERR_CMD_ALIGN,
 				 offsetof(struct loom_cmd_timestamp, addr));
+	if (cmd->addr >> LOOM_VA_BITS)
+		return loom_fail(ex, LOOM_ERR_CMD_RANGE,
+				 offsetof(struct loom_cmd_timestamp, addr));
 	loom_lock(ex->core);
 	now = ex->core->clock;
 	loom_unlock(ex->core);

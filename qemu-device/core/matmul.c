@@ -24,10 +24,10 @@
 /* Limits of the blocking. */
 #define A_BYTES		(2u << 20)	/* packed lines of A */
 #define A_MAX_LINES	512
-#define A_LINE_GAP	64		/* keeps lines off each other's cache sets */
-#define K_MAX		4096		/* packed k; a multiple of the panel's */
-#define N_MAX		1024		/* lines of B while A changes under them */
-#define D_LINES		64		/* lines of D on their way to memory */
+#define A_LINE_GAP	64		/* spreads lines over cache sets */
+#define K_MAX		4096		/* k of packed A */
+#define N_MAX		1024		/* n, if A is repacked */
+#define D_LINES		64		/* stored at a time */
 
 /* Larger spans are not worth the walk through their page tables. */
 #define MAP_MAX_BYTES	(256ull << 20)
@@ -48,7 +48,7 @@ struct tensor {
 	uint64_t va;
 	/** @field: offset of the address in the command */
 	uint32_t field;
-	/** @extent: elements per dimension; a column of blocks is one element */
+	/** @extent: elements per dimension; a column of blocks is one */
 	uint64_t extent[4];
 	/** @stride: bytes per dimension */
 	int64_t stride[4];

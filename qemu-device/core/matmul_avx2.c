@@ -14,7 +14,11 @@
 #define NR	16
 #define TARGET	__attribute__((target("avx2,fma,f16c")))
 #define INLINE	static inline __attribute__((always_inline)) TARGET
+#if defined(__clang__)
+#define UNROLL	_Pragma("unroll")
+#else
 #define UNROLL	_Pragma("GCC unroll 8")
+#endif
 
 /* Mode -------------------------------------------------------------------- */
 
@@ -197,7 +201,8 @@ TARGET static void transpose(const uint8_t *src, size_t src_stride,
 	for (; i + 8 <= rows; i += 8) {
 		for (size_t j = 0; j < whole; j += 8)
 			transpose_block(src + i * src_stride + 4 * j,
-					src_stride, dst + j * dst_stride + 4 * i,
+					src_stride,
+					dst + j * dst_stride + 4 * i,
 					dst_stride, mask);
 		loom_matmul_c_transpose(src + i * src_stride + 4 * whole,
 					src_stride, 8, cols - whole,
@@ -206,6 +211,29 @@ TARGET static void transpose(const uint8_t *src, size_t src_stride,
 	}
 	loom_matmul_c_transpose(src + i * src_stride, src_stride, rows - i,
 				cols, dst + 4 * i, dst_stride, flip);
+}
+
+/* Conversion -------------------------------------------------------------- */
+
+TARGET static void to_f32(uint32_t type, const void *src, void *dst, size_t n)
+{
+	bool half = type == LOOM_TYPE_BF16 || type == LOOM_TYPE_F16;
+	size_t whole = half ? n & ~(size_t)7 : 0;
+	const uint8_t *in = src;
+	float *out = dst;
+
+	for (size_t i = 0; i < whole; i += 8, in += 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)in);
+
+		if (type == LOOM_TYPE_F16)
+			_mm256_storeu_ps(out + i, _mm256_cvtph_ps(x));
+		else
+			_mm256_storeu_si256((__m256i *)(out + i),
+				_mm256_slli_epi32(_mm256_cvtepu16_epi32(x),
+						  16));
+	}
+	if (whole < n)
+		loom_matmul_c_to_f32(type, in, out + whole, n - whole);
 }
 
 TARGET static void s8_to_s16(uint32_t type, const void *src, void *dst,
@@ -263,7 +291,8 @@ INLINE void put8(uint32_t type, __m256 t, uint8_t *dst)
 
 TARGET static void finish_float(const struct loom_matmul_row *row)
 {
-	size_t size = row->type == LOOM_TYPE_F32 ? 4 : 2, whole = row->n & ~(size_t)7;
+	size_t size = row->type == LOOM_TYPE_F32 ? 4 : 2;
+	size_t whole = row->n & ~(size_t)7;
 	struct loom_matmul_row tail = *row;
 	uint32_t acc[8] = { 0 }, c[8] = { 0 };
 	uint8_t out[32];
@@ -292,14 +321,14 @@ const struct loom_matmul_kernels loom_matmul_avx2 = {
 	.path = {
 		[LOOM_MATMUL_SEQ] = {
 			.elem = 4,
-			.convert = loom_matmul_c_to_f32,
+			.convert = to_f32,
 			.tile = tile_f32,
 			.finish = finish_float,
 		},
 		[LOOM_MATMUL_PAIR] = {
 			.elem = 4,
 			.swap = true,
-			.convert = loom_matmul_c_to_f32,
+			.convert = to_f32,
 			.tile = tile_f32,
 			.finish = finish_float,
 		},

@@ -20,7 +20,11 @@
 #define TARGET_VNNI	__attribute__((target(ISA ",avx512vnni")))
 #define TARGET_BF16	__attribute__((target(ISA ",avx512bf16")))
 #define INLINE	static inline __attribute__((always_inline)) TARGET
+#if defined(__clang__)
+#define UNROLL	_Pragma("unroll")
+#else
 #define UNROLL	_Pragma("GCC unroll 16")
+#endif
 
 INLINE __m512i load(const void *p)
 {

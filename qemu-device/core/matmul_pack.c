@@ -128,17 +128,25 @@ int loom_matmul_view(const struct loom_matmul_packer *pk,
 	return stage_across(pk, op, rect, view);
 }
 
-/* f32 pairs change places; an odd one is paired with +0. */
+/* Two pairs of f32 */
+typedef uint64_t two_pairs __attribute__((vector_size(16)));
+
+/* Pairs of f32 change places; an odd one is paired with +0. */
 static void swap_pairs(uint8_t *line, size_t n)
 {
-	uint32_t pair[2];
+	size_t bytes = (n + n % 2) * 4, i = 0;
+	two_pairs v = { 0 };
 
-	for (size_t i = 0; i < n; i += 2) {
-		pair[1] = 0;
-		memcpy(pair, line + 4 * i, n - i < 2 ? 4 : 8);
-		memcpy(line + 4 * i, &pair[1], 4);
-		memcpy(line + 4 * i + 4, &pair[0], 4);
+	if (n % 2)
+		memset(line + 4 * n, 0, 4);
+	for (; i + 16 <= bytes; i += 16) {
+		memcpy(&v, line + i, 16);
+		v = v << 32 | v >> 32;
+		memcpy(line + i, &v, 16);
 	}
+	memcpy(&v, line + i, bytes - i);
+	v = v << 32 | v >> 32;
+	memcpy(line + i, &v, bytes - i);
 }
 
 /* One line of contiguous elements. */

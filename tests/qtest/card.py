@@ -394,9 +394,9 @@ class Load:
     """Queues that are busy for longer than a test takes to interfere: fills
     of HBM, copies to RAM and a wait that never ends."""
 
-    FILLS = 200                 # of 2 MiB each, in each job
+    FILLS = 600                 # of 2 MiB each, in each job
 
-    def __init__(self, card, queues=4, jobs=8):
+    def __init__(self, card, queues=4, jobs=15):
         self.card, self.jobs = card, jobs
         self.space = card.space()
         self.queues = [card.queue(number) for number in range(queues)]

@@ -9,7 +9,7 @@ CONFIG_ADDRESS, CONFIG_DATA = 0xcf8, 0xcfc
 Q35_PCIEXBAR = 0x80000060       # of 00:00.0, through CONFIG_ADDRESS
 # What a root port gets to hand on: below and above 4 GiB.
 MEMORY, MEMORY_SIZE = 0xe0000000, 16 << 20
-HIGH, HIGH_SIZE = 32 << 30, 32 << 30
+HIGH, HIGH_SIZE = 64 << 30, 64 << 30
 
 # Configuration space
 VENDOR, DEVICE, COMMAND, STATUS, REVISION, CLASS = 0, 2, 4, 6, 8, 10

@@ -139,7 +139,7 @@ class Machine:
     def quit(self):
         self.qmp("quit")
         status = self.process.wait(TIMEOUT)
-        if status or self.stderr():
+        if status or self.complaints():
             raise QemuError(f"QEMU ended with status {status}")
 
     def kill(self):
@@ -155,9 +155,10 @@ class Machine:
             return
         error.add_note(f"QEMU, status {self.process.returncode}: "
                        + " ".join(self.arguments))
-        error.add_note(self.stderr())
+        error.add_note(self.complaints())
 
-    def stderr(self):
+    def complaints(self):
+        """What is on stderr."""
         self.errors.seek(0)
         return self.errors.read()
 

@@ -123,20 +123,20 @@ def limit_memory(bench, spare):
 
 @test
 def card_for_which_there_is_no_memory_is_refused_and_leaves_no_trace():
-    with Bench() as bench:
+    small, large = 16 * MIB, 1024 * MIB
+    with Bench(hbm_size=small) as bench:
         card, = bench.cards
         unplug(card)
         for _ in range(3):
             limit_memory(bench, 256 * MIB)
-            message = refusal(card, **{"hbm-size": 1024 * MIB})
+            message = refusal(card, **{"hbm-size": large})
             assert message == ("cannot set up guest memory 'loom.hbm': "
                                "Cannot allocate memory")
-            message = refusal(card, **{"hbm-size": 16 * MIB,
-                                       "sram-size": 1024 * MIB})
+            message = refusal(card, **{"hbm-size": small, "sram-size": large})
             assert message == ("no memory for the card's state and its "
                                "1024 MiB of SRAM")
             limit_memory(bench, None)
-            plug(card, **{"hbm-size": 1024 * MIB})
+            plug(card, **{"hbm-size": small})
             assert card.alive()
             unplug(card)
 

@@ -6,7 +6,7 @@ import subprocess
 
 import tap
 import uapi
-from card import Bench, nop, root_port
+from card import Bench, fill, nop, root_port
 from qtest import QmpError, binary
 from tap import test
 
@@ -102,8 +102,13 @@ def hbm_of_64_gib_works_to_its_last_byte():
     with Bench("-object", backend, hbm="hbm0") as bench:
         card, = bench.cards
         assert card.read64(uapi.LOOM_REG_HBM_SIZE) == 64 * GIB
-        size, _ = card.bar_size(uapi.LOOM_BAR_HBM)
-        assert size == 64 * GIB
+        last = 64 * GIB - uapi.LOOM_PAGE_SIZE
+        space, queue = card.space(), card.queue()
+        va = space.map(uapi.LOOM_KIND_HBM, last, uapi.LOOM_PAGE_SIZE)
+        queue.start()
+        words = uapi.LOOM_PAGE_SIZE // 4
+        assert queue.run(space.place(fill(va, words, 0x42424242))) == 0
+        assert bench.read_bytes(card.hbm + last, 4 * words) == b"B" * 4 * words
 
 
 @test

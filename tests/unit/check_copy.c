@@ -273,6 +273,21 @@ START_TEST(test_transposition)
 }
 END_TEST
 
+/* Elements that several others hit: the last one in order stays. */
+START_TEST(test_overlapping_destination_is_written_in_order)
+{
+	struct loom_cmd_copy c = copy(LOOM_COPY_COPY, 64, 50, 2, 1);
+
+	c.src_type = c.dst_type = LOOM_TYPE_I32;
+	c.src = arena + SRC_AT;
+	c.dst = arena + DST_AT;
+	memcpy(c.src_stride, (__s64 []){ 4 * 50, 4, 4 * 64 * 50, 0 }, 32);
+	memcpy(c.dst_stride, (__s64 []){ 4, 20, 80, 0 }, 32);
+	randomize(0, ARENA_SIZE / 8);
+	run_both(&c);
+}
+END_TEST
+
 START_TEST(test_large_copy_and_fill)
 {
 	struct loom_cmd_copy c = t_copy_bytes(arena + 0x80000, arena, 0x7ff01);
@@ -490,6 +505,7 @@ static Suite *copy_suite(void)
 			    6);
 	tcase_add_test(tc, test_every_pair_of_types);
 	tcase_add_test(tc, test_transposition);
+	tcase_add_test(tc, test_overlapping_destination_is_written_in_order);
 	tcase_add_test(tc, test_large_copy_and_fill);
 	tcase_add_test(tc, test_scatter_writes_in_order);
 	tcase_add_test(tc, test_bytes_are_counted);

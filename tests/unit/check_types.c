@@ -5,6 +5,10 @@
 #include <check.h>
 #include <stdlib.h>
 
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
 #include "numerics.h"
 #include "simd.h"
 #include "types.h"
@@ -170,6 +174,27 @@ START_TEST(test_random_floats_narrow_as_defined)
 }
 END_TEST
 
+#ifdef __SSE2__
+/* MATMUL flushes denormal f32; conversions must not notice. */
+START_TEST(test_conversions_do_not_depend_on_flushing)
+{
+	uint32_t type = small_floats[_i], state = _mm_getcsr();
+	static uint16_t code[1 << 16], back[1 << 16];
+	static float plain[1 << 16], flushed[1 << 16];
+	unsigned int n = all_codes(type, code);
+
+	loom_to_f32(type, code, plain, n);
+	_mm_setcsr(state | 0x8040);
+	loom_to_f32(type, code, flushed, n);
+	loom_from_f32(type, flushed, back, n);
+	_mm_setcsr(state);
+	ck_assert_mem_eq(plain, flushed, n * sizeof(float));
+	loom_from_f32(type, plain, code, n);
+	ck_assert_mem_eq(code, back, n * t_type_size(type));
+}
+END_TEST
+#endif
+
 static int64_t random_int(uint64_t *seed)
 {
 	uint64_t r = t_random(seed);
@@ -285,6 +310,10 @@ static Suite *types_suite(void)
 			    0, 4);
 	tcase_add_loop_test(tc, test_ties_round_to_even, 0, 4);
 	tcase_add_loop_test(tc, test_random_floats_narrow_as_defined, 0, 9);
+#ifdef __SSE2__
+	tcase_add_loop_test(tc, test_conversions_do_not_depend_on_flushing,
+			    0, 4);
+#endif
 	tcase_add_loop_test(tc, test_integers_become_the_nearest_float, 0, 5);
 	tcase_add_loop_test(tc, test_integers_convert_by_saturation, 0, 25);
 	tcase_add_test(tc, test_i32_loads_take_the_low_half_and_stores_saturate);

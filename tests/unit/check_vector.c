@@ -477,6 +477,34 @@ START_TEST(test_all_builds_of_the_loops_agree)
 }
 END_TEST
 
+/* Products that put the sum just beside the middle of two f32. */
+START_TEST(test_fma_rounds_once)
+{
+	const struct loom_simd *set = loom_simd_get((unsigned int)_i);
+	union loom_lanes a, b, c, out;
+	struct loom_lane_src src[3] = { { &a, 1 }, { &b, 1 }, { &c, 1 } };
+	unsigned int n, j;
+
+	for (n = 0; set && n < 20000; n++) {
+		for (j = 0; j < LOOM_CHUNK; j++) {
+			float delta = ldexpf(1 + 2 * (float)pick(4),
+					     -13 - (int)pick(11));
+			int e = (int)pick(40) - 20;
+
+			a.f[j] = (1 + delta) * (pick(2) ? 1 : -1);
+			b.f[j] = ldexpf(1 - delta, e - 24 + (int)pick(3));
+			c.f[j] = ldexpf(1 + (float)pick(1 << 23) * 0x1p-23f, e);
+		}
+		set->lane[LOOM_VEC_FMA](&out, src, 1);
+		for (j = 0; j < LOOM_CHUNK; j++) {
+			if (out.f[j] != fmaf(a.f[j], b.f[j], c.f[j]))
+				ck_abort_msg("fma(%a, %a, %a) = %a", a.f[j],
+					     b.f[j], c.f[j], out.f[j]);
+		}
+	}
+}
+END_TEST
+
 /* Random programs --------------------------------------------------------- */
 
 static uint32_t pick_extent(uint32_t room)
@@ -952,6 +980,81 @@ START_TEST(test_rows_run_in_order)
 }
 END_TEST
 
+/* Each row is loaded where the one before was stored. */
+START_TEST(test_rows_see_what_earlier_rows_stored)
+{
+	const uint32_t n = 20, rows = 50;
+	struct t_prog p = t_prog(n, rows, 1, 1);
+
+	t_tensor(&p, arena, LOOM_TYPE_I32, 4, 4 * n, 0, 0);
+	t_tensor(&p, arena + 4 * n, LOOM_TYPE_I32, 4, 4 * n, 0, 0);
+	t_imm(&p, LOOM_VEC_IMM, S(0), 3);
+	t_op(&p, LOOM_VEC_LOOP, 0);
+	t_mem(&p, LOOM_VEC_LDI, V(0), 0);
+	t_op(&p, LOOM_VEC_IADD, V(0), V(0), S(0));
+	t_mem(&p, LOOM_VEC_STI, V(0), 1);
+	t_op(&p, LOOM_VEC_END, 0);
+	randomize(0, n * (rows + 1));
+	run_both(&p);
+	ck_assert_uint_eq(((uint32_t *)found)[n * rows],
+			  ((uint32_t *)found)[0] + 3 * rows);
+}
+END_TEST
+
+/* Rows that could be run as one but for one thing */
+START_TEST(test_rows_know_who_they_are)
+{
+	static const struct loom_vec_insn ask[] = {
+		{ .op = LOOM_VEC_LANE, .dst = V(0) },
+		{ .op = LOOM_VEC_INDEX, .dst = V(0), .imm = 1 },
+		{ .op = LOOM_VEC_INDEX, .dst = V(0), .imm = 2 },
+		{ .op = LOOM_VEC_LD, .dst = S(0), .operand = 0 },
+		{ .op = LOOM_VEC_ST, .a = S(1), .operand = 2 },
+	};
+	struct t_prog p;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(ask) / sizeof(*ask); i++) {
+		p = t_prog(30, 40, 3, 1);
+		t_tensor(&p, arena, LOOM_TYPE_I32, 4, 120, 4800, 0);
+		t_tensor(&p, arena + 0x10000, LOOM_TYPE_I32, 4, 120, 4800, 0);
+		t_tensor(&p, arena + 0x20000, LOOM_TYPE_I32, 4, 120, 4800, 0);
+		t_imm(&p, LOOM_VEC_IMM, S(1), 0x40000000);
+		t_op(&p, LOOM_VEC_LOOP, 0);
+		t_mem(&p, LOOM_VEC_LDI, V(0), 0);
+		*t_insn(&p, 0) = ask[i];
+		t_op(&p, LOOM_VEC_IADD, V(0), V(0), S(0));
+		t_mem(&p, LOOM_VEC_STI, V(0), 1);
+		t_op(&p, LOOM_VEC_END, 0);
+		randomize(0, 30 * 40 * 3);
+		run_both(&p);
+	}
+}
+END_TEST
+
+START_TEST(test_tensors_repeat_with_any_period)
+{
+	unsigned int d, period;
+	struct t_prog p;
+
+	for (d = 0; d < 4; d++) {
+		for (period = 1; period < 12; period++) {
+			p = t_prog(10, 7, 9, 8);
+			t_tensor(&p, arena, LOOM_TYPE_F32, 4, 40, 280, 2520);
+			t_tensor(&p, arena + 0x10000, LOOM_TYPE_F32, 4, 40,
+				 280, 2520);
+			p.operand[0].wrap[d] = period;
+			t_op(&p, LOOM_VEC_LOOP, 0);
+			t_mem(&p, LOOM_VEC_LD, V(0), 0);
+			t_mem(&p, LOOM_VEC_ST, V(0), 1);
+			t_op(&p, LOOM_VEC_END, 0);
+			randomize(0, 10 * 7 * 9 * 8);
+			run_both(&p);
+		}
+	}
+}
+END_TEST
+
 START_TEST(test_indexed_loads_read_zero_beyond_the_limit)
 {
 	const uint32_t n = 1000;
@@ -1242,6 +1345,7 @@ static Suite *vector_suite(void)
 	tcase_add_test(tc, test_every_instruction_on_vectors);
 	tcase_add_test(tc, test_every_instruction_on_scalars);
 	tcase_add_loop_test(tc, test_all_builds_of_the_loops_agree, 0, 3);
+	tcase_add_loop_test(tc, test_fma_rounds_once, 0, 3);
 	tcase_add_test(tc, test_reductions_follow_the_documented_order);
 	tcase_add_test(tc, test_reductions_of_special_values);
 	tcase_add_test(tc, test_indexed_loads_read_zero_beyond_the_limit);
@@ -1255,6 +1359,9 @@ static Suite *vector_suite(void)
 	tcase_add_test(tc, test_layer_norm);
 	tcase_add_test(tc, test_adamw_step);
 	tcase_add_test(tc, test_rows_run_in_order);
+	tcase_add_test(tc, test_rows_see_what_earlier_rows_stored);
+	tcase_add_test(tc, test_rows_know_who_they_are);
+	tcase_add_test(tc, test_tensors_repeat_with_any_period);
 	tcase_add_test(tc, test_extent_zero_does_nothing);
 	tcase_add_test(tc, test_work_is_counted);
 	suite_add_tcase(s, tc);

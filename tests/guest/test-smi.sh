@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# accel-smi in the VM: the card is listed; a user of the node's group can
+# validate it; another user is told which group that is.
+set -u
+cd "$(dirname "$0")/../.."
+n=0
+smi=build/bin/accel-smi
+node=/dev/accel/accel0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+unset ACCEL_DEVICE
+
+result() {
+	n=$((n + 1))
+	[ "$1" = 0 ] || sed 's/^/# /' "$out"
+	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
+}
+
+# As nobody, with the group $1.
+as_nobody() {
+	local group=$1
+	shift
+	setpriv --reuid 65534 --regid "$group" --clear-groups "$@"
+}
+
+echo "TAP version 13"
+echo "1..3"
+
+$smi >"$out" 2>&1 && grep -q "$node" "$out" && grep -Eq '[0-9a-f]{4}:[0-9a-f]{2}:' "$out"
+result $? "card_is_listed_with_its_bus"
+
+# What udev does on a full system.
+chgrp video "$node"
+chmod 0660 "$node"
+
+as_nobody video $smi validate >"$out" 2>&1 && grep -q '6 of 6 checks passed' "$out"
+result $? "validate_needs_no_root"
+
+as_nobody 65534 $smi validate >"$out" 2>&1
+[ $? = 1 ] && grep -q 'group video, mode 0660' "$out" && grep -q 'usermod -aG video' "$out"
+result $? "user_without_permission_is_told_the_group"
