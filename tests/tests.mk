@@ -51,3 +51,4 @@ check-tsan: $(TSAN_TESTS)
 	done
 
 include tests/api/api.mk
+include tests/bench/bench.mk

@@ -381,8 +381,9 @@ static uint64_t index_count(const struct loom_cmd_copy *cmd)
 static int move_rows(struct copy *c)
 {
 	const struct loom_cmd_copy *cmd = c->cmd;
-	uint64_t n = index_count(cmd), tmp[LOOM_CONVERT_MAX];
-	int64_t index[LOOM_CONVERT_MAX];
+	LOOM_SCRATCH uint64_t tmp[LOOM_CONVERT_MAX];
+	LOOM_SCRATCH int64_t index[LOOM_CONVERT_MAX];
+	uint64_t n = index_count(cmd);
 	struct loom_stream s;
 	uint32_t i[3] = { 0 };
 	const void *p;
@@ -448,7 +449,7 @@ static int run(struct copy *c)
 
 int loom_copy_exec(struct loom_exec *ex, const struct loom_cmd_copy *cmd)
 {
-	struct copy c;
+	LOOM_SCRATCH struct copy c;
 
 	if (check_fields(ex, cmd) || check_types(ex, cmd) ||
 	    check_aligned(ex, cmd))

@@ -104,7 +104,7 @@ static void put_int(uint32_t type, void *dst, size_t i, int64_t x)
 void loom_convert(uint32_t dst_type, void *dst, uint32_t src_type,
 		  const void *src, size_t n)
 {
-	float f[LOOM_CONVERT_MAX];
+	LOOM_SCRATCH float f[LOOM_CONVERT_MAX];
 	size_t i;
 
 	if (dst_type == src_type) {

@@ -7,6 +7,19 @@
 
 #include "engine.h"
 
+/*
+ * For large buffers on the stack that are written before they are read: QEMU is
+ * compiled with automatic variables zeroed.
+ */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define LOOM_SCRATCH	__attribute__((uninitialized))
+#endif
+#endif
+#ifndef LOOM_SCRATCH
+#define LOOM_SCRATCH
+#endif
+
 /* Elements that loom_convert() handles at once. */
 #define LOOM_CONVERT_MAX	512
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "timing.h"
+#include "types.h"
 #include "vector.h"
 
 static size_t chunks(size_t lanes)
@@ -375,7 +376,7 @@ static int run_command(struct loom_vec_run *run)
 int loom_vector_exec(struct loom_exec *ex, const struct loom_cmd_vector *cmd,
 		     size_t len)
 {
-	struct loom_vec_run run;	/* about 40 KiB, mostly registers */
+	LOOM_SCRATCH struct loom_vec_run run;	/* 40 KiB, mostly registers */
 
 	run.ex = ex;
 	run.cmd = cmd;

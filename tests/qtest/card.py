@@ -312,18 +312,19 @@ class Queue:
     def slot(self, base, record, number):
         return base + record.size * (number % (1 << self.log2))
 
-    def submit(self, job, flags=uapi.LOOM_RING_F_IRQ):
-        """Put a job in the ring and ring; returns its number."""
+    def submit(self, job, flags=uapi.LOOM_RING_F_IRQ, count=1):
+        """Put a job in the ring, count times, and ring; returns the number of
+        the last."""
         va, size = job
-        number = self.tail
-        self.tail += 1
-        entry = uapi.loom_ring_entry
-        self.card.machine.write_bytes(
-            self.slot(self.ring, entry, number),
-            entry.pack(type=uapi.LOOM_RING_EXEC, flags=flags, cmd_va=va,
-                       cmd_size=size, seq=self.seq(number)))
+        record = uapi.loom_ring_entry
+        for number in range(self.tail, self.tail + count):
+            self.card.machine.write_bytes(
+                self.slot(self.ring, record, number),
+                record.pack(type=uapi.LOOM_RING_EXEC, flags=flags, cmd_va=va,
+                            cmd_size=size, seq=self.seq(number)))
+        self.tail += count
         self.card.ring(self.number, self.tail)
-        return number
+        return self.tail - 1
 
     def seq(self, number):
         return self.number << 32 | number + 1
@@ -416,10 +417,10 @@ class Load:
         """From reset."""
         self.card.enable_msix()
         self.space.install()
-        for queue, job in zip(self.queues, self.work):
+        for queue in self.queues:
             queue.start()
-            for _ in range(self.jobs):
-                queue.submit(job)
+        for queue, job in zip(self.queues, self.work):
+            queue.submit(job, count=self.jobs)
 
     def busy(self):
         """Is there still work, but for the wait?"""

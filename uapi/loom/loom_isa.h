@@ -201,7 +201,7 @@ struct loom_cmd_copy {
  *   F32, Q8_0/Q4_0  fp32         F32, F16, BF16
  *
  * Block types: b_stride[0] must be 0 and blocks run along k; column j starts
- * at b + j*b_stride[1]; k must be a multiple of 32.
+ * at b + j*b_stride[1], 2-byte aligned; k must be a multiple of 32.
  *
  * The order of additions is architecture; Documentation/numerics.rst.
  */
@@ -232,7 +232,7 @@ struct loom_cmd_matmul {
 	__u64 a;
 	/** @b: address of B */
 	__u64 b;
-	/** @c: address of C, or 0 */
+	/** @c: address of C; must be 0 without one */
 	__u64 c;
 	/** @d: address of D */
 	__u64 d;
