@@ -198,12 +198,13 @@ static int loom_bo_init_user(struct loom_device *ldev, struct loom_bo *bo,
 		}
 	}
 	ret = loom_bo_init(ldev, bo, ttm_bo_type_device, PAGE_SIZE, resv);
-	if (!ret && bo->placement == DRM_LOOM_PLACE_HBM)
-		loom_hbm_clear(&ldev->hbm, bo->ttm.resource);
 	if (resv)
 		dma_resv_unlock(resv);
 	else if (!ret)
 		dma_resv_unlock(bo->ttm.base.resv);
+	/* Long, so not under the lock: nobody else knows the object yet. */
+	if (!ret && bo->placement == DRM_LOOM_PLACE_HBM)
+		loom_hbm_clear(&ldev->hbm, bo->ttm.resource);
 	return ret;
 }
 

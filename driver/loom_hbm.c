@@ -13,11 +13,15 @@
  * Locking: loom_hbm.lock protects the allocator; it is a leaf.
  */
 #include <linux/pci.h>
+#include <linux/sizes.h>
 
 #include <drm/drm_managed.h>
 
 #include "loom_device.h"
 #include "loom_hbm.h"
+
+/* What the CPU clears before it looks whether others want to run. */
+#define LOOM_HBM_CLEAR_STEP	SZ_1M
 
 static struct loom_hbm *to_loom_hbm(struct ttm_resource_manager *man)
 {
@@ -190,16 +194,29 @@ u64 loom_hbm_offset(struct loom_hbm *hbm, struct ttm_resource *res, u64 pos)
 	return 0;
 }
 
+static void loom_hbm_clear_block(struct loom_hbm *hbm,
+				 struct gpu_buddy_block *block)
+{
+	void __iomem *cpu = hbm->cpu + gpu_buddy_block_offset(block);
+	u64 left = gpu_buddy_block_size(&hbm->mm, block);
+
+	while (left) {
+		size_t n = min_t(u64, left, LOOM_HBM_CLEAR_STEP);
+
+		memset_io(cpu, 0, n);
+		cpu += n;
+		left -= n;
+		cond_resched();
+	}
+}
+
 /* Fill a resource with zeros.  Only inside drm_dev_enter(). */
 void loom_hbm_clear(struct loom_hbm *hbm, struct ttm_resource *res)
 {
 	struct gpu_buddy_block *block;
 
-	list_for_each_entry(block, &to_loom_hbm_resource(res)->blocks, link) {
-		memset_io(hbm->cpu + gpu_buddy_block_offset(block), 0,
-			  gpu_buddy_block_size(&hbm->mm, block));
-		cond_resched();
-	}
+	list_for_each_entry(block, &to_loom_hbm_resource(res)->blocks, link)
+		loom_hbm_clear_block(hbm, block);
 	/* The next to touch it may be the card. */
 	wmb();
 }

@@ -27,6 +27,11 @@
  * BQL and never take it, or a reset would deadlock: everything that the core
  * may call from a worker (DMA, notify, dirty tracking, log) gets by without.
  * Interrupts are therefore delivered from a bottom half.
+ *
+ * An emulated IOMMU needs the BQL: to interrupt the guest for a fault and to
+ * switch to pass-through.  A worker whose DMA has to be translated asks whoever
+ * has the BQL to do it: a bottom half, or the thread that is in the core and
+ * waits for that very worker (see loom_call()).
  */
 
 #include "qemu/osdep.h"
@@ -63,6 +68,18 @@ OBJECT_DECLARE_SIMPLE_TYPE(LoomState, LOOM)
 /* Commands per bottom half when there is no worker thread */
 #define LOOM_RUN_BUDGET         16
 
+/* A transfer, as far as it is not done yet. */
+typedef struct LoomDma LoomDma;
+struct LoomDma {
+    hwaddr addr;
+    void *buf;
+    hwaddr len;
+    bool is_write;
+    int result;
+    bool over;
+    QSIMPLEQ_ENTRY(LoomDma) next;
+};
+
 struct LoomState {
     PCIDevice parent_obj;
 
@@ -83,6 +100,13 @@ struct LoomState {
     QemuThread workers[LOOM_MAX_WORKERS];
     QEMUBH *deliver_bh;
     QEMUBH *run_bh;
+
+    /* Transfers that wait for the BQL; changes of these wake dma_cond */
+    QEMUBH *dma_bh;
+    QemuMutex dma_lock;
+    QemuCond dma_cond;
+    QSIMPLEQ_HEAD(, LoomDma) dma_queue;
+    bool dma_closed;
 };
 
 static const char *loom_id(LoomState *s)
@@ -91,7 +115,8 @@ static const char *loom_id(LoomState *s)
 }
 
 /*
- * DMA.  Any thread, never takes the BQL.
+ * DMA.  Any thread, never takes the BQL.  Results are 0 or -1; inside, 1 when
+ * an IOMMU has to translate and this is not the place.
  */
 
 /*
@@ -136,31 +161,112 @@ static int64_t loom_dma_translated(AddressSpace *as, hwaddr addr, void *buf,
     return done ?: -1;
 }
 
-static int loom_dma(LoomState *s, hwaddr addr, void *buf, hwaddr len,
-                    bool is_write)
+/* Do the transfer, or what is left of it. */
+static int loom_dma_copy(LoomState *s, LoomDma *dma, bool may_translate)
 {
     AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
     int64_t done;
 
-    if (addr + len < addr) {
-        trace_loom_dma_error(loom_id(s), addr, len, is_write);
-        return -1;
-    }
-
     RCU_READ_LOCK_GUARD();
     /* Transfers are ordered among themselves, as in dma_memory_rw(). */
     smp_mb();
-    for (; len; addr += done, buf += done, len -= done) {
-        done = loom_dma_direct(as, addr, buf, len, is_write);
+    for (; dma->len; dma->addr += done, dma->buf += done, dma->len -= done) {
+        done = loom_dma_direct(as, dma->addr, dma->buf, dma->len,
+                               dma->is_write);
+        if (!done && !may_translate) {
+            return 1;
+        }
         if (!done) {
-            done = loom_dma_translated(as, addr, buf, len, is_write);
+            done = loom_dma_translated(as, dma->addr, dma->buf, dma->len,
+                                       dma->is_write);
         }
         if (done < 0) {
-            trace_loom_dma_error(loom_id(s), addr, len, is_write);
             return -1;
         }
     }
     return 0;
+}
+
+static void loom_dma_finish(LoomState *s, LoomDma *dma, int result)
+{
+    dma->result = result;
+    dma->over = true;
+    qemu_cond_broadcast(&s->dma_cond);
+}
+
+/* Do one transfer for a worker.  Both locks are held; false: there is none. */
+static bool loom_dma_serve(LoomState *s)
+{
+    LoomDma *dma = QSIMPLEQ_FIRST(&s->dma_queue);
+    int result;
+
+    if (!dma) {
+        return false;
+    }
+    QSIMPLEQ_REMOVE_HEAD(&s->dma_queue, next);
+    qemu_mutex_unlock(&s->dma_lock);
+    result = loom_dma_copy(s, dma, true);
+    qemu_mutex_lock(&s->dma_lock);
+    loom_dma_finish(s, dma, result);
+    return true;
+}
+
+static void loom_dma_serve_all(void *opaque)
+{
+    LoomState *s = opaque;
+
+    QEMU_LOCK_GUARD(&s->dma_lock);
+    while (loom_dma_serve(s)) {
+        /* one by one */
+    }
+}
+
+/* Have a transfer done by whoever holds the BQL, and wait for that. */
+static int loom_dma_ask(LoomState *s, LoomDma *dma)
+{
+    QEMU_LOCK_GUARD(&s->dma_lock);
+    if (s->dma_closed) {
+        return -1;
+    }
+    QSIMPLEQ_INSERT_TAIL(&s->dma_queue, dma, next);
+    qemu_cond_broadcast(&s->dma_cond);
+    qemu_bh_schedule(s->dma_bh);
+    while (!dma->over) {
+        qemu_cond_wait(&s->dma_cond, &s->dma_lock);
+    }
+    return dma->result;
+}
+
+/* From now on there is nobody to ask. */
+static void loom_dma_close(LoomState *s)
+{
+    LoomDma *dma;
+
+    QEMU_LOCK_GUARD(&s->dma_lock);
+    s->dma_closed = true;
+    while ((dma = QSIMPLEQ_FIRST(&s->dma_queue))) {
+        QSIMPLEQ_REMOVE_HEAD(&s->dma_queue, next);
+        loom_dma_finish(s, dma, -1);
+    }
+}
+
+static int loom_dma(LoomState *s, hwaddr addr, void *buf, hwaddr len,
+                    bool is_write)
+{
+    LoomDma dma = { .addr = addr, .buf = buf, .len = len,
+                    .is_write = is_write };
+    int result = -1;
+
+    if (addr + len >= addr) {
+        result = loom_dma_copy(s, &dma, bql_locked());
+    }
+    if (result > 0) {
+        result = loom_dma_ask(s, &dma);
+    }
+    if (result) {
+        trace_loom_dma_error(loom_id(s), addr, len, is_write);
+    }
+    return result;
 }
 
 /*
@@ -286,9 +392,69 @@ static void loom_start_workers(LoomState *s)
 static void loom_stop_workers(LoomState *s)
 {
     loom_core_stop(s->core);
+    loom_dma_close(s);
     for (uint32_t i = 0; i < s->num_workers; i++) {
         qemu_thread_join(&s->workers[i]);
     }
+}
+
+/*
+ * Calls in which the core may wait for workers that wait for the BQL
+ */
+
+typedef struct LoomCall LoomCall;
+struct LoomCall {
+    LoomState *s;
+    void (*function)(LoomCall *call);
+    hwaddr addr;
+    uint64_t value;
+    unsigned size;
+    bool over;
+};
+
+static void *loom_call_thread(void *opaque)
+{
+    LoomCall *call = opaque;
+    LoomState *s = call->s;
+
+    call->function(call);
+    QEMU_LOCK_GUARD(&s->dma_lock);
+    call->over = true;
+    qemu_cond_broadcast(&s->dma_cond);
+    return NULL;
+}
+
+/* Behind an IOMMU make the call in a thread and serve the workers meanwhile. */
+static void loom_call(LoomCall *call)
+{
+    LoomState *s = call->s;
+    QemuThread thread;
+
+    if (!s->num_workers || pci_device_iommu_address_space(PCI_DEVICE(s)) ==
+                           &address_space_memory) {
+        call->function(call);
+        return;
+    }
+    qemu_thread_create(&thread, "loom-call", loom_call_thread, call,
+                       QEMU_THREAD_JOINABLE);
+    WITH_QEMU_LOCK_GUARD(&s->dma_lock) {
+        while (!call->over) {
+            if (!loom_dma_serve(s)) {
+                qemu_cond_wait(&s->dma_cond, &s->dma_lock);
+            }
+        }
+    }
+    qemu_thread_join(&thread);
+}
+
+static void loom_call_write(LoomCall *call)
+{
+    loom_core_mmio_write(call->s->core, call->addr, call->value, call->size);
+}
+
+static void loom_call_reset(LoomCall *call)
+{
+    loom_core_reset(call->s->core);
 }
 
 /*
@@ -309,10 +475,12 @@ static void loom_regs_write(void *opaque, hwaddr addr, uint64_t value,
                             unsigned size)
 {
     LoomState *s = opaque;
+    LoomCall call = { .s = s, .function = loom_call_write, .addr = addr,
+                      .value = value, .size = size };
 
     trace_loom_mmio_write(loom_id(s), addr, value, size);
     if (s->core) {
-        loom_core_mmio_write(s->core, addr, value, size);
+        loom_call(&call);
         loom_kick(s);
     }
 }
@@ -379,10 +547,11 @@ static void loom_config_write(PCIDevice *pci_dev, uint32_t addr, uint32_t val,
 static void loom_reset_hold(Object *obj, ResetType type)
 {
     LoomState *s = LOOM(obj);
+    LoomCall call = { .s = s, .function = loom_call_reset };
 
     trace_loom_reset(loom_id(s));
     loom_core_set_bus_master(s->core, false);
-    loom_core_reset(s->core);
+    loom_call(&call);
     pcie_cap_deverr_reset(PCI_DEVICE(s));
 }
 
@@ -559,11 +728,20 @@ static bool loom_init_core(LoomState *s, Error **errp)
     s->deliver_bh = qemu_bh_new_guarded(loom_deliver, s,
                                         &dev->mem_reentrancy_guard);
     s->run_bh = qemu_bh_new_guarded(loom_run, s, &dev->mem_reentrancy_guard);
+    s->dma_bh = qemu_bh_new_guarded(loom_dma_serve_all, s,
+                                    &dev->mem_reentrancy_guard);
+    qemu_mutex_init(&s->dma_lock);
+    qemu_cond_init(&s->dma_cond);
+    QSIMPLEQ_INIT(&s->dma_queue);
+    s->dma_closed = false;
     return true;
 }
 
 static void loom_exit_core(LoomState *s)
 {
+    qemu_cond_destroy(&s->dma_cond);
+    qemu_mutex_destroy(&s->dma_lock);
+    qemu_bh_delete(s->dma_bh);
     qemu_bh_delete(s->run_bh);
     qemu_bh_delete(s->deliver_bh);
     loom_core_destroy(s->core);
