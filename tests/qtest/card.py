@@ -78,10 +78,13 @@ def root_port(number):
             f"addr={pci.RootPort.FIRST + number}")
 
 
+def dashed(properties):
+    return {name.replace("_", "-"): value for name, value in properties.items()}
+
+
 def device(number, **properties):
     """The card behind a root port, as -device takes it."""
-    options = [f"{name.replace('_', '-')}={value}"
-               for name, value in properties.items()]
+    options = [f"{name}={value}" for name, value in dashed(properties).items()]
     return ",".join(["loom", f"id=card{number}", f"bus=port{number}", *options])
 
 
@@ -115,6 +118,25 @@ class Card(pci.Function):
 
     def alive(self):
         return self.read32(uapi.LOOM_REG_ID) == uapi.LOOM_ID_MAGIC
+
+    # Hotplug
+
+    def unplug(self):
+        """Ask for it and, as guest, agree; on return the card is gone."""
+        bench = self.machine
+        gone = bench.events.count("DEVICE_DELETED")
+        self.port.slot_on()
+        bench.qmp("device_del", id=self.name)
+        self.port.slot_off()
+        wait_for("end of the card", lambda: bench.qmp("query-status") and
+                 bench.events.count("DEVICE_DELETED") > gone)
+
+    def plug(self, **properties):
+        """A new card in the slot; properties as in Bench()."""
+        self.machine.qmp("device_add", driver="loom", id=self.name,
+                         bus=f"port{self.number}", **dashed(properties))
+        self.port.slot_on()
+        self.setup()
 
     # Accesses
 

@@ -91,6 +91,8 @@ class Line:
 
 
 class Machine:
+    ACCELERATOR = ("-accel", "qtest")
+
     def __init__(self, *arguments):
         self.arguments = list(arguments)
         self.process = None
@@ -111,7 +113,7 @@ class Machine:
     def start(self):
         ends = [self.line.theirs, self.monitor.theirs]
         self.process = subprocess.Popen(
-            [binary(), "-accel", "qtest", "-display", "none", "-nodefaults",
+            [binary(), *self.ACCELERATOR, "-display", "none", "-nodefaults",
              "-chardev", f"socket,id=qtest,fd={ends[0].fileno()}",
              "-qtest", "chardev:qtest", "-qtest-log", "none",
              "-chardev", f"socket,id=qmp,fd={ends[1].fileno()}",

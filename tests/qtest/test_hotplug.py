@@ -7,35 +7,17 @@ import resource
 import tap
 import uapi
 from card import WORKERS, Bench, Load, root_port
-from qtest import QmpError, wait_for
+from qtest import QmpError
 from tap import test
 
 ROUNDS = 4
 MIB = 1 << 20
 
 
-def unplug(card):
-    """Ask for it and agree, as guest; the card is gone on return."""
-    bench = card.machine
-    gone = bench.events.count("DEVICE_DELETED")
-    card.port.slot_on()
-    bench.qmp("device_del", id=card.name)
-    card.port.slot_off()
-    wait_for("end of the card", lambda: bench.qmp("query-status") and
-             bench.events.count("DEVICE_DELETED") > gone)
-
-
-def plug(card, **properties):
-    card.machine.qmp("device_add", driver="loom", id=card.name,
-                     bus=f"port{card.number}", **properties)
-    card.port.slot_on()
-    card.setup()
-
-
 def refusal(card, **properties):
     """The message with which QEMU refuses this card."""
     try:
-        plug(card, **properties)
+        card.plug(**properties)
     except QmpError as error:
         return str(error)
     raise AssertionError(f"{properties} was not refused")
@@ -49,10 +31,10 @@ def unplug_under_load_and_replug_gives_a_working_card():
             load = Load(card)
             for _ in range(ROUNDS):
                 load.start()
-                unplug(card)
+                card.unplug()
                 assert not card.alive()
                 assert not card.port.present()
-                plug(card, workers=workers)
+                card.plug(workers=workers)
                 assert card.alive()
                 assert card.port.present()
                 load.space.rebuild()
@@ -64,12 +46,12 @@ def unplug_under_load_and_replug_gives_a_working_card():
 def accesses_of_an_unplugged_card_reach_nobody():
     with Bench() as bench:
         card, = bench.cards
-        unplug(card)
+        card.unplug()
         card.setup()
         card.write32(uapi.LOOM_REG_SCRATCH, 1)
         card.ring(0, 1)
         assert card.config_read(0) == 0xffffffff
-        plug(card)
+        card.plug()
         assert card.read32(uapi.LOOM_REG_SCRATCH) == 0
 
 
@@ -79,8 +61,8 @@ def serial_number_of_every_new_card_is_new():
         card, = bench.cards
         for expected in (1, 2, 3):
             assert card.read64(uapi.LOOM_REG_SERIAL) == expected
-            unplug(card)
-            plug(card)
+            card.unplug()
+            card.plug()
 
 
 @test
@@ -90,10 +72,10 @@ def hbm_in_a_memory_backend_outlives_the_card():
         card, = bench.cards
         assert card.read64(uapi.LOOM_REG_HBM_SIZE) == 32 * MIB
         bench.write(card.hbm, 8, 0x1122334455667788)
-        unplug(card)
-        plug(card, hbm="hbm0")
+        card.unplug()
+        card.plug(hbm="hbm0")
         assert bench.read(card.hbm, 8) == 0x1122334455667788
-        unplug(card)
+        card.unplug()
         bench.qmp("object-del", id="hbm0")
 
 
@@ -126,19 +108,19 @@ def card_for_which_there_is_no_memory_is_refused_and_leaves_no_trace():
     small, large = 16 * MIB, 1024 * MIB
     with Bench(hbm_size=small) as bench:
         card, = bench.cards
-        unplug(card)
+        card.unplug()
         for _ in range(3):
             limit_memory(bench, 256 * MIB)
-            message = refusal(card, **{"hbm-size": large})
+            message = refusal(card, hbm_size=large)
             assert message == ("cannot set up guest memory 'loom.hbm': "
                                "Cannot allocate memory")
-            message = refusal(card, **{"hbm-size": small, "sram-size": large})
+            message = refusal(card, hbm_size=small, sram_size=large)
             assert message == ("no memory for the card's state and its "
                                "1024 MiB of SRAM")
             limit_memory(bench, None)
-            plug(card, **{"hbm-size": small})
+            card.plug(hbm_size=small)
             assert card.alive()
-            unplug(card)
+            card.unplug()
 
 
 if __name__ == "__main__":

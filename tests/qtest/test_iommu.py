@@ -7,7 +7,7 @@ import re
 import pci
 import tap
 import uapi
-from card import WORKERS, Bench, copy, nop
+from card import RAM_END, WORKERS, Bench, Load, copy, nop
 from tap import test
 
 PAGE = 4096
@@ -15,14 +15,21 @@ READ, WRITE = 1, 2
 
 # VT-d, as much as it takes
 VTD = 0xfed90000
-VTD_COMMAND, VTD_STATUS, VTD_ROOT = 0x18, 0x1c, 0x20
+VTD_COMMAND, VTD_STATUS, VTD_ROOT, VTD_CONTEXT_COMMAND = 0x18, 0x1c, 0x20, 0x28
 VTD_SET_ROOT, VTD_ENABLE = 1 << 30, 1 << 31
-CONTEXT_PRESENT, CONTEXT_3_LEVELS, CONTEXT_DOMAIN = 1, 1, 5 << 8
+VTD_FORGET_CONTEXTS = 1 << 63 | 1 << 61
+VTD_FAULT_CONTROL, VTD_FAULT_DATA, VTD_FAULT_ADDRESS = 0x38, 0x3c, 0x40
+CONTEXT_PRESENT, CONTEXT_PASS_THROUGH = 1, 2 << 2
+CONTEXT_3_LEVELS, CONTEXT_DOMAIN = 1, 5 << 8
 LEVELS = 3
-VTD_REPORT = re.compile(r"qemu: (vtd_|Interrupt Mask set|New fault)")
+LARGE, LARGE_SIZE = 1 << 7, 2 << 20
+MSI_ADDRESS, MSI_NMI = 0xfee00000, 4 << 8
+VTD_REPORT = re.compile(r"^\S+: (vtd_|Interrupt Mask set|New fault)")
 
 # Where the card sees things: 2 MiB aligned for map_huge().
 WINDOW = 1 << 30
+
+ROUNDS = 100
 
 
 class Iommu:
@@ -30,12 +37,15 @@ class Iommu:
 
     def __init__(self, card):
         self.machine, self.tables = card.machine, {}
-        root, context = self.page(), self.page()
+        root, self.context = self.page(), self.page()
         self.table = self.page()
-        self.put(root, 2 * card.port.bus, context | CONTEXT_PRESENT)
-        self.put(context, 0, self.table | CONTEXT_PRESENT)
-        self.put(context, 1, CONTEXT_3_LEVELS | CONTEXT_DOMAIN)
+        self.put(root, 2 * card.port.bus, self.context | CONTEXT_PRESENT)
+        self.put(self.context, 0, self.table | CONTEXT_PRESENT)
+        self.put(self.context, 1, CONTEXT_3_LEVELS | CONTEXT_DOMAIN)
         self.machine.write(VTD + VTD_ROOT, 8, root)
+        self.enable()
+
+    def enable(self):
         for command in (VTD_SET_ROOT, VTD_ENABLE):
             self.machine.write(VTD + VTD_COMMAND, 4, command)
         assert self.machine.read(VTD + VTD_STATUS, 4) & VTD_ENABLE
@@ -56,10 +66,30 @@ class Iommu:
         return self.tables[table, index]
 
     def map(self, bus, address, flags=READ | WRITE):
-        table = self.table
-        for level in range(LEVELS - 1, 0, -1):
+        """Map a page; with LARGE in flags, 2 MiB."""
+        table, last = self.table, 1 if flags & LARGE else 0
+        for level in range(LEVELS - 1, last, -1):
             table = self.below(table, bus >> 12 + 9 * level & 511)
-        self.put(table, bus >> 12 & 511, address | flags)
+        self.put(table, bus >> 12 + 9 * last & 511, address | flags)
+
+    def map_ram(self):
+        """All of it, where it is."""
+        for address in range(0, RAM_END, LARGE_SIZE):
+            self.map(address, address, READ | WRITE | LARGE)
+
+    def interrupt_faults(self):
+        """Faults shall send an NMI."""
+        self.machine.write(VTD + VTD_FAULT_DATA, 4, MSI_NMI)
+        self.machine.write(VTD + VTD_FAULT_ADDRESS, 8, MSI_ADDRESS)
+        self.machine.write(VTD + VTD_FAULT_CONTROL, 4, 0)
+
+    def pass_through(self):
+        """From here on nothing is translated, which QEMU takes notice of at
+        the next transfer."""
+        self.put(self.context, 0, 0)
+        self.machine.write(VTD + VTD_CONTEXT_COMMAND, 8, VTD_FORGET_CONTEXTS)
+        self.put(self.context, 1, CONTEXT_3_LEVELS | CONTEXT_DOMAIN)
+        self.put(self.context, 0, CONTEXT_PASS_THROUGH | CONTEXT_PRESENT)
 
 
 class IommuBench(Bench):
@@ -185,6 +215,73 @@ def page_that_leads_to_no_ram_fails():
                                            uapi.LOOM_ERR_DMA)
                     bench.queue.start()
             assert card.alive()
+
+
+class TcgBench(IommuBench):
+    """With the accelerator that wants interrupts sent with the BQL held."""
+
+    ACCELERATOR = ("-S", "-accel", "tcg")
+
+
+@test
+def fault_that_interrupts_the_guest_does_so():
+    for workers in WORKERS:
+        with TcgBench(workers=workers) as bench:
+            bench.iommu.interrupt_faults()
+            va, _ = bench.scattered(1)
+            bench.queue.fails_with(bench.place(copy(va + PAGE, va, 8)),
+                                   uapi.LOOM_ERR_DMA)
+
+
+@test
+def queue_that_is_reset_while_its_entry_is_fetched_stops():
+    for workers in WORKERS:
+        with IommuBench(workers=workers) as bench:
+            card, = bench.cards
+            control = card.registers + bench.queue.offset(uapi.LOOM_QUEUE_CTRL)
+            job = bench.place(nop())
+            bench.queue.submit(job)
+            for _ in range(ROUNDS):
+                bench.iommu.pass_through()
+                bench.queue.start()
+                bench.run((f"writel {card.doorbells:#x} 1",
+                           f"writel {control:#x} "
+                           f"{uapi.LOOM_QUEUE_CTRL_RESET:#x}"))
+                assert bench.queue.state() == uapi.LOOM_QUEUE_STATE_DISABLED
+            bench.queue.start()
+            assert bench.queue.run(job) == uapi.LOOM_ERR_NONE
+
+
+@test
+def resets_under_load_behind_an_iommu_leave_the_card_working():
+    for workers in WORKERS:
+        with IommuBench(workers=workers) as bench:
+            card, = bench.cards
+            bench.iommu.map_ram()
+            load = Load(card)
+            for _ in range(ROUNDS // 10):
+                load.start()
+                card.soft_reset()
+                load.start()
+                card.function_reset()
+                card.setup()
+            load.works()
+
+
+@test
+def unplug_under_load_behind_an_iommu_and_replug_gives_a_working_card():
+    for workers in WORKERS:
+        with IommuBench(workers=workers) as bench:
+            card, = bench.cards
+            bench.iommu.map_ram()
+            load = Load(card)
+            for _ in range(ROUNDS // 20):
+                load.start()
+                card.unplug()
+                card.plug(workers=workers)
+                load.space.rebuild()
+                load.works()
+                card.soft_reset()
 
 
 if __name__ == "__main__":
