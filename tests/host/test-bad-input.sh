@@ -5,7 +5,6 @@
 # do.  Each case provokes one and looks for the words that matter.
 set -u
 cd "$(dirname "$0")/../.."
-top=$PWD
 n=0
 tmp=$(mktemp -d)
 chmod 755 "$tmp"
@@ -62,7 +61,7 @@ if [ "$(id -u)" = 0 ]; then
 	chmod 755 "$tmp/dpkg-query"
 	expect missing_package_without_root "apt-get install .*check" \
 		"${as_nobody[@]}" env "PATH=$tmp:$PATH" bash -c \
-		"sudo() { return 1; }; export -f sudo; cd $top; tools/env/packages.sh install host"
+		"sudo() { return 1; }; export -f sudo; tools/env/packages.sh install host"
 	cp -r tools "$tmp/clone-tools"
 	mkdir -p "$tmp/clone/build"
 	mv "$tmp/clone-tools" "$tmp/clone/tools"
