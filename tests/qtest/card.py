@@ -436,13 +436,16 @@ class Load:
                 ) * self.FILLS
 
     def start(self):
-        """From reset."""
+        """From reset; on return the card is at work."""
+        before = self.card.property("perf-commands")
         self.card.enable_msix()
         self.space.install()
         for queue in self.queues:
             queue.start()
         for queue, job in zip(self.queues, self.work):
             queue.submit(job, count=self.jobs)
+        wait_for("work", lambda:
+                 self.card.property("perf-commands") > before)
 
     def busy(self):
         """Is there still work, but for the wait?"""

@@ -27,12 +27,17 @@ def reads(base, offsets):
         yield f"readl {at + 3:#x}"
 
 
+def aligned_writes(base, offsets, value):
+    for offset in offsets:
+        yield f"writel {base + offset:#x} {value & 0xffffffff:#x}"
+        yield f"writeq {base + offset:#x} {value:#x}"
+
+
 def writes(base, offsets, value):
+    yield from aligned_writes(base, offsets, value)
     low = value & 0xffffffff
     for offset in offsets:
         at = base + offset
-        yield f"writel {at:#x} {low:#x}"
-        yield f"writeq {at:#x} {value:#x}"
         yield f"writeb {at + 1:#x} {low & 255:#x}"
         yield f"writew {at + 2:#x} {low & 65535:#x}"
         yield f"writel {at + 3:#x} {low:#x}"
@@ -136,12 +141,13 @@ def doorbells_swept_with_every_size_and_value_survive():
             card, = bench.cards
             for number in range(8):
                 card.queue(number).start()
-            # All offsets of two pages, and the start of each page.
             page = uapi.LOOM_DOORBELL_STRIDE
-            pages = range(0, uapi.LOOM_MAX_QUEUES * page, page)
-            sweep(bench, card.doorbells, range(0, 2 * page, 4))
-            sweep(bench, card.doorbells, [at + 4 * n for at in pages for n in range(4)])
-            sweep(bench, card.doorbells, range(pages[-1], pages[-1] + page, 4))
+            end = uapi.LOOM_MAX_QUEUES * page
+            for value in VALUES:
+                bench.run(aligned_writes(card.doorbells, range(0, end, 4), value))
+            # Every shape in a page with a queue and in one without.
+            sweep(bench, card.doorbells, range(0, page, 4))
+            sweep(bench, card.doorbells, range(end - page, end, 4))
             check_survival(card)
 
 

@@ -4,6 +4,7 @@ import os
 import selectors
 import signal
 import struct
+import sys
 import time
 
 from . import errors, terminal
@@ -57,7 +58,9 @@ class Session:
                 raise BootFailed(f"the VM did not boot in {_MAX_BOOT} s")
             if not self._running and elapsed > _SLOW_BOOT and not told:
                 told = True
-                say("the VM is still booting ...")
+                # For people only: to scripts, stderr is the command's alone.
+                if sys.stderr.isatty():
+                    say("the VM is still booting ...")
         self._wait_for_log(2)
         return self._status
 
