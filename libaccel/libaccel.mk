@@ -31,6 +31,6 @@ all: $(BUILD)/libaccel.so
 man:
 	libaccel/man/make-man.py $(BUILD)/man/man3
 	@mkdir -p $(BUILD)/man/man1
-	cp tools/accel-smi.1 $(BUILD)/man/man1/
+	cp tools/*.1 $(BUILD)/man/man1/
 
 include libaccel/examples/examples.mk

@@ -10,4 +10,5 @@ $(BIN)/accel-smi: $(SMI_OBJS) $(BUILD)/libaccel.so
 
 all: $(BIN)/accel-smi
 
+include tools/time/time.mk
 include tools/train/train.mk

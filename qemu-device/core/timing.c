@@ -12,9 +12,8 @@
  *	front + max(engine cycles, HBM time, PCIe time)
  *
  * and what the slower of the two memories takes beyond the engine counts as
- * waiting for it.  HBM time is bytes / (channels x channel rate x 0.92): the
- * closed form (1 - tRFC/tREFI) x min(1, 4 S / (tFAW B)) for streams, which is
- * what coarse commands make.  PCIe loses LOOM_T_PCIE_PERMILLE to packet heads
+ * waiting for it.  HBM time is bytes / (channels x channel rate x 0.92): what
+ * DRAMsim3 gives streams of HBM2, which is what coarse commands make.  PCIe loses LOOM_T_PCIE_PERMILLE to packet heads
  * and is full duplex.  Translation is hidden behind the streams; SRAM is as
  * fast as the engines.
  *
@@ -35,6 +34,8 @@
  * timing=free nothing passes while the card has nothing to do, so CYC_IDLE
  * stays 0.
  */
+#include <string.h>
+
 #include "core_internal.h"
 
 /* Decoding, dependency check and issue of one command. */
@@ -46,8 +47,6 @@
 #define LOOM_T_PCIE_PERMILLE	900	/* 256 bytes in a packet of 284 */
 /* Bytes per cycle through the copy engine. */
 #define LOOM_T_COPY_WIDTH	1024
-/* F32 operands take four passes through the cells. */
-#define LOOM_T_F32_PASSES	4
 
 typedef unsigned __int128 u128;
 
@@ -88,7 +87,7 @@ uint64_t loom_time_matmul(const struct loom_core_config *cfg, uint32_t a_type,
 	cycles = rows + (u128)clamp(tiles - 1) * loom_max(m, rows) +
 		 m + rows + cols - 2;
 	if (a_type == LOOM_TYPE_F32)
-		cycles = (u128)clamp(cycles) * LOOM_T_F32_PASSES;
+		cycles = (u128)clamp(cycles) * LOOM_TIME_F32_PASSES;
 	return clamp(cycles);
 }
 
@@ -113,14 +112,14 @@ uint64_t loom_time_vector(const struct loom_core_config *cfg, uint64_t rows,
 		     (u128)rows * insns_outside);
 }
 
-static uint64_t hbm_cycles(const struct loom_core_config *cfg, uint64_t bytes)
+uint64_t loom_time_hbm(const struct loom_core_config *cfg, uint64_t bytes)
 {
 	return mul_div_up(bytes, cfg->clock_khz,
 			  (uint64_t)cfg->hbm_channels * cfg->hbm_channel_mbps *
 			  LOOM_T_HBM_PERMILLE);
 }
 
-static uint64_t pcie_cycles(const struct loom_core_config *cfg, uint64_t bytes)
+uint64_t loom_time_pcie(const struct loom_core_config *cfg, uint64_t bytes)
 {
 	return mul_div_up(bytes, cfg->clock_khz,
 			  (uint64_t)cfg->pcie_mbps * LOOM_T_PCIE_PERMILLE);
@@ -146,8 +145,8 @@ static void parts_of(const struct loom_core_config *cfg,
 	const struct loom_cost *c = step->cost;
 	uint64_t copy = div_up(c->copy_bytes, LOOM_T_COPY_WIDTH);
 
-	p->front = LOOM_T_COMMAND + hbm_cycles(cfg, step->fetch_hbm) +
-		   pcie_cycles(cfg, step->fetch_pcie);
+	p->front = LOOM_T_COMMAND + loom_time_hbm(cfg, step->fetch_hbm) +
+		   loom_time_pcie(cfg, step->fetch_pcie);
 	p->engine = LOOM_ENGINE_COPY;
 	p->compute = clamp(copy);
 	if (c->vector_cycles > p->compute) {
@@ -158,8 +157,8 @@ static void parts_of(const struct loom_core_config *cfg,
 		p->engine = LOOM_ENGINE_ARRAY;
 		p->compute = clamp(c->array_cycles);
 	}
-	p->hbm = hbm_cycles(cfg, add_sat(c->hbm_rd, c->hbm_wr));
-	p->pcie = pcie_cycles(cfg, loom_max(c->pcie_rd, c->pcie_wr));
+	p->hbm = loom_time_hbm(cfg, add_sat(c->hbm_rd, c->hbm_wr));
+	p->pcie = loom_time_pcie(cfg, loom_max(c->pcie_rd, c->pcie_wr));
 }
 
 /* When a memory that is free at @*free has served @cycles from @start on. */
@@ -220,4 +219,56 @@ void loom_time_step(const struct loom_core_config *cfg, struct loom_window *w,
 	w->end = loom_max(w->end, end);
 	if (step->barrier)
 		w->barrier = w->end;
+}
+
+/* Without a card ----------------------------------------------------------- */
+
+static uint64_t saturate(u128 value)
+{
+	return value < UINT64_MAX ? (uint64_t)value : UINT64_MAX;
+}
+
+/*
+ * As matmul.c reports it: the smaller of A and B stays in half of SRAM while
+ * the other passes by, as often as there are such halves.
+ */
+void loom_time_gemm_cost(const struct loom_core_config *cfg,
+			 const struct loom_time_gemm *g, struct loom_cost *cost)
+{
+	uint64_t a = saturate((u128)g->m * g->k * g->in_size);
+	uint64_t b = saturate((u128)g->k * g->n * g->in_size);
+	uint64_t d = saturate((u128)g->m * g->n * g->out_size);
+	uint64_t passes = div_up(loom_min(a, b), cfg->sram_size / 2);
+	uint64_t in = saturate((u128)loom_max(a, b) * passes +
+			       loom_min(a, b));
+
+	*cost = (struct loom_cost) {
+		.array_cycles = loom_time_matmul(cfg, g->a_type, 1, g->m, g->n,
+						 g->k),
+		.macs = saturate((u128)saturate((u128)g->m * g->n) * g->k),
+	};
+	*(g->system ? &cost->pcie_rd : &cost->hbm_rd) = in;
+	*(g->system ? &cost->pcie_wr : &cost->hbm_wr) = d;
+}
+
+void loom_time_command(const struct loom_core_config *cfg,
+		       const struct loom_cost *cost, uint64_t fetch,
+		       uint64_t row[LOOM_TIME_ROWS])
+{
+	struct loom_step step = { .cost = cost, .fetch_pcie = fetch };
+	struct loom_window window = { 0 };
+	struct loom_charge charge;
+
+	loom_time_step(cfg, &window, &step, &charge);
+	memcpy(row, charge.row, sizeof(charge.row));
+}
+
+void loom_time_job_start(const struct loom_core_config *cfg,
+			 uint64_t row[LOOM_TIME_ROWS])
+{
+	struct loom_window window;
+	struct loom_charge charge;
+
+	loom_time_job(cfg, &window, &charge);
+	memcpy(row, charge.row, sizeof(charge.row));
 }

@@ -27,7 +27,7 @@ done
 result $missing "every_exported_function_has_a_page"
 
 if command -v groff >/dev/null; then
-	for page in "$tmp"/*.3 tools/accel-smi.1; do
+	for page in "$tmp"/*.3 tools/*.1; do
 		grep -q '^\.so ' "$page" || groff -man -Tutf8 -ww -z "$page"
 	done 2>&1 | sed 's/^/# /' | tee "$tmp/warnings"
 	[ ! -s "$tmp/warnings" ]
