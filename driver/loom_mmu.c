@@ -191,6 +191,7 @@ static int loom_mmu_add_child(struct loom_mmu *mmu, struct loom_mmu_table *table
 static struct loom_mmu_table *loom_mmu_child(struct loom_mmu_table *table,
 					     u64 va, unsigned int level)
 {
+	/* Pairs with loom_mmu_add_child(). */
 	return smp_load_acquire(&table->child[loom_pt_index(va, level)]);
 }
 

@@ -89,7 +89,7 @@ struct drm_loom_sync_op {
 	__u32 flags;
 	/** @handle: syncobj */
 	__u32 handle;
-	/** @value: point of a timeline; MBZ for a binary syncobj */
+	/** @value: point of a timeline, not 0; MBZ for a binary syncobj */
 	__u64 value;
 };
 
@@ -97,7 +97,8 @@ struct drm_loom_sync_op {
 
 #define DRM_LOOM_QUERY_DEVICE		0	/* struct drm_loom_device_info */
 #define DRM_LOOM_QUERY_MEMORY		1	/* struct drm_loom_memory_info */
-#define DRM_LOOM_QUERY_COUNTERS		2	/* struct drm_loom_counters */
+/* struct drm_loom_counters; it shows what others do: -EACCES without CAP_PERFMON */
+#define DRM_LOOM_QUERY_COUNTERS		2
 
 /**
  * struct drm_loom_query - ask about the device
@@ -259,7 +260,10 @@ struct drm_loom_vm_destroy {
 #define DRM_LOOM_VM_BIND_UNMAP		1
 
 #define DRM_LOOM_VM_MAP_READONLY	(1u << 0)
-/* Map on-chip SRAM instead of a buffer object: handle MBZ, bo_offset is in SRAM. */
+/*
+ * Map on-chip SRAM instead of a buffer object: handle MBZ, bo_offset is in SRAM.
+ * It belongs to nobody: all that map it see each other's data.
+ */
 #define DRM_LOOM_VM_MAP_SRAM		(1u << 1)
 
 /**

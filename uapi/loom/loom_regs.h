@@ -102,7 +102,10 @@ typedef int64_t __s64;
 #define LOOM_REG_EVENT_SIZE_LOG2	0x0128	/* 1..LOOM_MAX_RING_LOG2 */
 #define LOOM_REG_EVENT_HEAD		0x012c	/* events consumed, free running */
 
-/* Write a context id: forget all its cached translations (done on return). */
+/*
+ * Write a context id: forget all its cached translations.  When the write
+ * returns, no engine uses an old one any more.
+ */
 #define LOOM_REG_TLB_INVALIDATE		0x0140	/* write only, context id */
 
 /* Modelled device time, cycles, 64 bit, read only. */
@@ -306,6 +309,9 @@ struct loom_event {
 /* ------------------------------------------------------------------------
  * Page tables: four levels of 512 8-byte entries in HBM, 48-bit addresses,
  * 4 KiB pages, and 2 MiB pages as LEAF entries of level 1.
+ *
+ * Entries of level 3 to 1 that name a table use VALID and ADDR; their WRITE is
+ * ignored.
  *
  *   level 3: va[47:39]  level 2: va[38:30]  level 1: va[29:21]  level 0: va[20:12]
  */
