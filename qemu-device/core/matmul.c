@@ -27,6 +27,8 @@
 #define A_LINE_GAP	64		/* spreads lines over cache sets */
 #define K_MAX		4096		/* k of packed A */
 #define N_MAX		1024		/* n, if A is repacked */
+#define THIN_ROWS	128		/* k at a time, if B is not packed */
+#define THIN_N_MAX	4096		/* n at a time, then */
 #define D_LINES		64		/* stored at a time */
 
 /* Larger spans are not worth the walk through their page tables. */
@@ -308,13 +310,29 @@ static int check_tensors(struct matmul *mm)
 	return 0;
 }
 
+/*
+ * The stride of a dimension with one element may be anything, so that stepping
+ * by it would overflow.  Nothing depends on it: make it a harmless one.
+ */
+static void tame_strides(struct tensor *t)
+{
+	for (int i = 0; i < 4; i++) {
+		if (t->extent[i] == 1)
+			t->stride[i] = t->size;
+	}
+}
+
 static int check(struct matmul *mm)
 {
 	if (check_reserved(mm->ex, mm->cmd) || check_types(mm->ex, mm->cmd) ||
 	    check_values(mm->ex, mm->cmd))
 		return -1;
 	init_tensors(mm);
-	return check_tensors(mm);
+	if (check_tensors(mm))
+		return -1;
+	for (int i = 0; i < OPERANDS; i++)
+		tame_strides(&mm->tensor[i]);
+	return 0;
 }
 
 /* Cost -------------------------------------------------------------------- */
@@ -470,6 +488,16 @@ static bool can_stay_in_place(const struct matmul *mm)
 	       mm->cmd->k * (uint64_t)a->size % 4 == 0;
 }
 
+/* Few lines of A, and B such that a kernel can take it from where it lies. */
+static bool fits_thin(const struct matmul *mm, size_t lines)
+{
+	const struct loom_matmul_operand *b = &mm->op[OPERAND_B];
+
+	return mm->path->thin && lines <= LOOM_MATMUL_THIN && b->host &&
+	       (mm->path->along ? b->step : b->line) == b->size &&
+	       loom_matmul_is_native(mm->path, b);
+}
+
 static void choose_blocks(struct matmul *mm)
 {
 	size_t mr = mm->kernels->mr, nr = mm->kernels->nr;
@@ -478,6 +506,12 @@ static void choose_blocks(struct matmul *mm)
 	mm->mc = min_size(mm->m, A_MAX_LINES);
 	mm->nc = nr;
 	mm->kc = mm->cmd->k;
+	if (fits_thin(mm, mm->m) && !mm->path->along) {
+		/* Follow the rows of B, some K-tiles of them at a time. */
+		mm->kc = round_up(THIN_ROWS,
+				  loom_exec_config(mm->ex)->array_rows);
+		mm->nc = min_size(round_up(mm->n, nr), THIN_N_MAX);
+	}
 	if (mm->in_place) {
 		mm->a_stride = (size_t)mm->op[OPERAND_A].line;
 		return;
@@ -613,6 +647,46 @@ static int multiply(struct matmul *mm, const uint8_t *a, size_t lines,
 	return aborted ? poll_abort(mm) : 0;
 }
 
+/* Can the kernel for few lines take this part of B? */
+static bool is_thin(const struct matmul *mm, size_t lines,
+		    const struct loom_matmul_rect *rect)
+{
+	size_t bytes = rect->count * mm->op[OPERAND_B].size;
+
+	return fits_thin(mm, lines) && rect->lines == mm->kernels->nr &&
+	       bytes % (mm->path->along ? 64 : 4) == 0;
+}
+
+static int multiply_thin(struct matmul *mm, const uint8_t *a, size_t lines,
+			 const struct loom_matmul_rect *rect, uint32_t *acc)
+{
+	const struct loom_matmul_operand *b = &mm->op[OPERAND_B];
+	struct loom_matmul_tile tile = {
+		.a = a,
+		.a_stride = mm->a_stride,
+		.b_rows = b->host + (ptrdiff_t)rect->line0 * b->line +
+			   (ptrdiff_t)rect->first * b->step,
+		.b_stride = (ptrdiff_t)(mm->path->along ? b->line : b->step),
+		.groups = loom_matmul_groups(mm->path, rect->count),
+		.step = tile_groups(mm),
+		.acc = acc,
+		.lines = (unsigned int)lines,
+	};
+	uint32_t state = mm->kernels->enter();
+
+	mm->path->thin(&tile);
+	mm->kernels->leave(state);
+	return poll_abort(mm);
+}
+
+static int multiply_packed(struct matmul *mm, const uint8_t *a, size_t lines,
+			   const struct loom_matmul_rect *rect, uint32_t *acc)
+{
+	if (loom_matmul_pack_panel(&mm->pk, &mm->op[OPERAND_B], rect))
+		return -1;
+	return multiply(mm, a, lines, rect->count, acc);
+}
+
 /* One panel of B from line @j0 on, @k elements from @p0 on. */
 static int multiply_panel(struct matmul *mm, const uint8_t *a, size_t lines,
 			  size_t j0, size_t p0, size_t k, uint32_t *acc)
@@ -621,14 +695,15 @@ static int multiply_panel(struct matmul *mm, const uint8_t *a, size_t lines,
 		.line0 = j0,
 		.lines = min_size(mm->kernels->nr, mm->n - j0),
 	};
+	const uint8_t *part;
 
 	for (size_t p = 0; p < k; p += LOOM_MATMUL_K_BLOCK) {
 		rect.first = p0 + p;
 		rect.count = min_size(LOOM_MATMUL_K_BLOCK, k - p);
-		if (loom_matmul_pack_panel(&mm->pk, &mm->op[OPERAND_B],
-					   &rect) ||
-		    multiply(mm, a + 4 * loom_matmul_groups(mm->path, p),
-			     lines, rect.count, acc))
+		part = a + 4 * loom_matmul_groups(mm->path, p);
+		if (is_thin(mm, lines, &rect) ?
+		    multiply_thin(mm, part, lines, &rect, acc) :
+		    multiply_packed(mm, part, lines, &rect, acc))
 			return -1;
 	}
 	return 0;
@@ -820,13 +895,16 @@ static int sum_block(struct matmul *mm, size_t i0, size_t lines, size_t j0,
 		     size_t cols)
 {
 	size_t nr = mm->kernels->nr, k = mm->cmd->k;
-	const uint8_t *a = mm->in_place ? place_of_a(mm, i0) : mm->lines;
+	const uint8_t *a = mm->lines;
 
 	memset(mm->acc, 0, 4 * lines * round_up(cols, nr));
 	for (size_t p = 0; p < k; p += mm->kc) {
 		size_t count = min_size(mm->kc, k - p);
 		uint32_t *acc = mm->acc;
 
+		if (mm->in_place)
+			a = place_of_a(mm, i0) +
+			    4 * loom_matmul_groups(mm->path, p);
 		/* Packed lines serve all panels if they hold all of k. */
 		if (!mm->in_place && (j0 == 0 || mm->kc < k) &&
 		    pack_a(mm, i0, lines, p, count))

@@ -23,6 +23,7 @@
 #include "engine.h"
 
 #define LOOM_MATMUL_MAX_NR	64	/* lines of a panel of B, at most */
+#define LOOM_MATMUL_THIN	4	/* lines of A of a thin product, at most */
 #define LOOM_MATMUL_K_BLOCK	512	/* k of a panel; a multiple of every array_rows */
 
 /** enum loom_matmul_level - kernel sets, better ones last */
@@ -54,6 +55,10 @@ struct loom_matmul_tile {
 	size_t a_stride;
 	/** @b: panel of B, nr groups side by side */
 	const uint32_t *b;
+	/** @b_rows: instead of @b, for thin(): B where it lies */
+	const uint8_t *b_rows;
+	/** @b_stride: bytes between lines of @b_rows, or elements of a line */
+	ptrdiff_t b_stride;
 	/** @groups: how many groups to sum up, at least 1 */
 	size_t groups;
 	/** @step: groups of one K-tile; its sum is added to @acc as a whole */
@@ -104,6 +109,16 @@ struct loom_matmul_path {
 	void (*convert)(uint32_t type, const void *src, void *dst, size_t n);
 	/** @tile: the kernel */
 	void (*tile)(const struct loom_matmul_tile *tile);
+	/**
+	 * @thin: the same for up to LOOM_MATMUL_THIN lines of A, which would
+	 * not repay the packing of B; whole groups of nr lines.  May be NULL.
+	 */
+	void (*thin)(const struct loom_matmul_tile *tile);
+	/**
+	 * @along: thin() takes lines of contiguous elements, in multiples of
+	 * 64 bytes; otherwise elements of contiguous lines
+	 */
+	bool along;
 	/** @sum: with @flip: sum of the bytes of a line of groups, mod 2^32 */
 	uint32_t (*sum)(const uint8_t *a, size_t groups);
 	/** @finish: epilogue of a row of D */

@@ -254,13 +254,19 @@ INLINE void interleave4(const uint8_t *src, ptrdiff_t stride, size_t rows,
 				j < n ? first16(n - j) : 0, src + 4 * j));
 }
 
-INLINE void interleave2(const uint8_t *src, ptrdiff_t stride, size_t rows,
-			size_t n, uint32_t *dst)
+/* Which words of two rows make the first 16 pairs. */
+INLINE __m512i pairs_low(void)
 {
-	const __m512i low = _mm512_set_epi64(
+	return _mm512_set_epi64(
 		0x002f000f002e000e, 0x002d000d002c000c, 0x002b000b002a000a,
 		0x0029000900280008, 0x0027000700260006, 0x0025000500240004,
 		0x0023000300220002, 0x0021000100200000);
+}
+
+INLINE void interleave2(const uint8_t *src, ptrdiff_t stride, size_t rows,
+			size_t n, uint32_t *dst)
+{
+	const __m512i low = pairs_low();
 	const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
 
 	for (size_t r = 0; r < rows; r += 2, src += 2 * stride) {
@@ -315,6 +321,127 @@ TARGET static void interleave(uint32_t elem, const uint8_t *src,
 		interleave2(src, stride, rows, n, dst);
 	else
 		interleave1(src, stride, rows, n, dst, flip);
+}
+
+/* Thin products ----------------------------------------------------------- */
+
+/*
+ * Rows of B are far apart.  Fetch of each what the next panel will take, while
+ * its page is at hand.
+ */
+INLINE void prefetch_panel(const uint8_t *p, size_t bytes)
+{
+	UNROLL for (size_t i = 0; i < bytes; i += 64)
+		_mm_prefetch(p + bytes + i, _MM_HINT_T1);
+}
+
+/* 64 groups side by side: elements of rows p (and p + stride). */
+INLINE void rows_f32(const uint8_t *p, ptrdiff_t stride, __m512i v[4])
+{
+	(void)stride;
+	prefetch_panel(p, 4 * NR);
+	UNROLL for (int j = 0; j < 4; j++)
+		v[j] = load(p + 64 * j);
+}
+
+INLINE void rows_bf16(const uint8_t *p, ptrdiff_t stride, __m512i v[4])
+{
+	const __m512i low = pairs_low();
+	const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+
+	prefetch_panel(p, 2 * NR);
+	prefetch_panel(p + stride, 2 * NR);
+	UNROLL for (int j = 0; j < 2; j++, p += 64) {
+		__m512i x = load(p), y = load(p + stride);
+
+		v[2 * j] = _mm512_permutex2var_epi16(x, low, y);
+		v[2 * j + 1] = _mm512_permutex2var_epi16(x, high, y);
+	}
+}
+
+/* As DEFINE_TILE(), but groups are made of @per rows of B on the way. */
+#define DEFINE_THIN(name, target, per, rows, dot)			\
+target static inline __attribute__((always_inline))			\
+void name##_lines(const struct loom_matmul_tile *t, const unsigned int lines) \
+{									\
+	const uint8_t *a = t->a, *b = t->b_rows;			\
+									\
+	for (size_t left = t->groups; left;) {				\
+		size_t n = left < t->step ? left : t->step;		\
+		uint32_t *acc = t->acc;					\
+		__m512 c[LOOM_MATMUL_THIN][4];				\
+									\
+		left -= n;						\
+		UNROLL for (unsigned int i = 0; i < lines; i++)		\
+			UNROLL for (unsigned int j = 0; j < 4; j++)	\
+				c[i][j] = _mm512_setzero_ps();		\
+		for (; n; n--, a += 4, b += (per) * t->b_stride) {	\
+			__m512i x, y[4];				\
+									\
+			rows(b, t->b_stride, y);			\
+			UNROLL for (unsigned int i = 0; i < lines; i++) { \
+				x = broadcast(a + i * t->a_stride);	\
+				UNROLL for (unsigned int j = 0; j < 4; j++) \
+					c[i][j] = dot(c[i][j], x, y[j]); \
+			}						\
+		}							\
+		UNROLL for (unsigned int i = 0; i < lines; i++, acc += NR) \
+			UNROLL for (unsigned int j = 0; j < 4; j++)	\
+				_mm512_storeu_ps(acc + 16 * j, _mm512_add_ps( \
+					_mm512_loadu_ps(acc + 16 * j), c[i][j])); \
+	}								\
+}									\
+									\
+target static void name(const struct loom_matmul_tile *t)		\
+{									\
+	switch (t->lines) {						\
+	case 1: name##_lines(t, 1); break;				\
+	case 2: name##_lines(t, 2); break;				\
+	case 3: name##_lines(t, 3); break;				\
+	default: name##_lines(t, 4); break;				\
+	}								\
+}
+
+DEFINE_THIN(thin_f32, TARGET, 1, rows_f32, DOT_F32)
+DEFINE_THIN(thin_bf16, TARGET_BF16, 2, rows_bf16, DOT_BF16)
+
+/* Sums of integers have no order: 16 lines of B by one of A, along k. */
+TARGET_VNNI static inline __attribute__((always_inline))
+__m512i sixteen_sums(const uint8_t *a, const uint8_t *b, ptrdiff_t stride,
+		     size_t bytes)
+{
+	const __m512i flip = _mm512_set1_epi32((int)0x80808080);
+	__m512i c[16];
+
+	UNROLL for (int r = 0; r < 16; r++)
+		c[r] = _mm512_setzero_si512();
+	for (size_t k = 0; k < bytes; k += 64, b += 64) {
+		__m512i x = load(a + k);
+
+		UNROLL for (int r = 0; r < 16; r++) {
+			c[r] = _mm512_dpbusd_epi32(c[r], _mm512_xor_si512(
+				load(b + r * stride), flip), x);
+		}
+	}
+	transpose16(c);
+	UNROLL for (int r = 1; r < 16; r++)
+		c[0] = _mm512_add_epi32(c[0], c[r]);
+	return c[0];
+}
+
+TARGET_VNNI static void thin_s8(const struct loom_matmul_tile *t)
+{
+	for (unsigned int j = 0; j < NR; j += 16) {
+		const uint8_t *b = t->b_rows + (ptrdiff_t)j * t->b_stride;
+
+		for (unsigned int i = 0; i < t->lines; i++) {
+			uint32_t *acc = t->acc + i * NR + j;
+
+			store(acc, _mm512_add_epi32(load(acc), sixteen_sums(
+				t->a + i * t->a_stride, b, t->b_stride,
+				4 * t->groups)));
+		}
+	}
 }
 
 /* Conversion -------------------------------------------------------------- */
@@ -558,11 +685,11 @@ TARGET static void finish_int(const struct loom_matmul_row *row)
 
 #define PATH_F32(in_pairs) {						\
 	.elem = 4, .swap = (in_pairs), .convert = to_f32,		\
-	.tile = tile_f32, .finish = finish_float,			\
+	.tile = tile_f32, .thin = thin_f32, .finish = finish_float,			\
 }
 #define PATH_BF16 {							\
 	.elem = 2, .convert = f8_to_bf16,				\
-	.tile = tile_bf16, .finish = finish_float,			\
+	.tile = tile_bf16, .thin = thin_bf16, .finish = finish_float,			\
 }
 #define PATH_S16 {							\
 	.elem = 2, .convert = s8_to_s16,				\
@@ -570,7 +697,8 @@ TARGET static void finish_int(const struct loom_matmul_row *row)
 }
 #define PATH_S8 {							\
 	.elem = 1, .flip = 0x80808080,					\
-	.tile = tile_s8, .sum = sum_s8, .finish = finish_int,		\
+	.tile = tile_s8, .thin = thin_s8, .along = true,		\
+	.sum = sum_s8, .finish = finish_int,		\
 }
 
 #define DEFINE_KERNELS(set, pair, integer)				\

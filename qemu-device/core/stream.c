@@ -227,8 +227,9 @@ static void gather(const struct loom_stream *s, void *dst, size_t n)
 	const uint8_t *src = host_pointer(s, s->addr);
 	int64_t stride = s->stride[0];
 
+	/* The guest decides what overlaps. */
 	if (stride == s->esize)
-		memcpy(dst, src, n * s->esize);
+		memmove(dst, src, n * s->esize);
 	else if (stride == 0)
 		loom_splat(dst, src, n, s->esize);
 	else

@@ -48,7 +48,7 @@ mean_length() {
 echo "TAP version 13"
 echo "1..7"
 
-rule every_file_names_its_licence "$(files | grep -vE '^(LICENSE|README.md|\.gitignore|\.editorconfig|libaccel/man/.*)$' |
+rule every_file_names_its_licence "$(files | grep -vE '^(LICENSE|README.md|\.gitignore|\.editorconfig|libaccel/man/.*|tests/fuzz/corpus/.*)$' |
 	xargs -r -d '\n' grep -L 'SPDX-License-Identifier' | head)"
 
 rule the_core_includes_no_qemu_or_kernel_header "$(grep -nE '#include [<"](qemu|glib|linux|drm|hw)/' \

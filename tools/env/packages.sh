@@ -30,6 +30,12 @@ LOOM_PKGS_BUILD_QEMU=(
 	libglib2.0-dev libattr1-dev libfdt-dev zlib1g-dev
 )
 
+# What `make fuzz` uses; without it host/test-fuzz is skipped.
+LOOM_PKGS_FUZZ=(clang libclang-rt-dev)
+
+# What `make bench` compares the card with.
+LOOM_PKGS_BENCH=(libdnnl-dev)
+
 usage() {
 	cat <<USAGE
 usage: packages.sh install WHAT...   install what is missing (root or sudo -n)

@@ -69,9 +69,13 @@ flock -n 9 || {
 	flock 9
 }
 
+# Only tests need a second compiler.
+purposes=(host build-qemu)
+[[ " $* " == *" tests "* ]] && purposes+=(fuzz)
+
 begin "packages" $logs/packages.log
 : >"$log"
-watched tools/env/packages.sh install host build-qemu || failed
+watched tools/env/packages.sh install "${purposes[@]}" || failed
 end
 
 # The kernel is a download, QEMU a compilation: do both at once.

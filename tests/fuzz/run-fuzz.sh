@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# run-fuzz.sh - run the fuzz targets in build/fuzz
+#
+# Each starts from its inputs in tests/fuzz/corpus.  What it finds on the way is
+# kept in build/fuzz/corpus, what breaks it in build/fuzz/crashes.
+set -u
+cd "$(dirname "$0")/../.." || exit
+
+targets=${FUZZ_TARGETS:-mmio cmd pt asm}
+build=build/fuzz
+seeds=tests/fuzz/corpus
+
+usage() {
+	cat <<USAGE
+usage: run-fuzz.sh SECONDS   fuzz each target for so long
+       run-fuzz.sh --replay  run each once on all inputs of $seeds
+       run-fuzz.sh --merge   add to $seeds what reaches new code
+
+FUZZ_TARGETS="mmio pt" picks targets.
+USAGE
+}
+
+# An input may take 5 seconds; a slow one is a finding like a crash.
+options=(-timeout=5 -rss_limit_mb=1024 -max_len=768 -len_control=20 -print_final_stats=1)
+export UBSAN_OPTIONS=print_stacktrace=1
+
+# fuzz TARGET ARGS... - one run; its output in a log
+fuzz() {
+	local target=$1
+	shift
+	mkdir -p "$build/crashes" "$build/corpus/$target"
+	nice -n 15 "$build/fuzz_$target" "${options[@]}" \
+		"-artifact_prefix=$build/crashes/$target-" "$@" \
+		>"$build/$target.log" 2>&1
+}
+
+executions() {
+	sed -n 's/^stat::number_of_executed_units: *//p;s/^Executed .*//p' "$build/$1.log"
+}
+
+# report TARGET STATUS - a line, and the finding if there is one
+report() {
+	local count
+	count=$(executions "$1")
+	if [ "$2" -eq 0 ]; then
+		echo "$1: ${count:-?} executions, nothing found"
+		return
+	fi
+	echo "$1: ${count:-?} executions, FAILED; the end of $build/$1.log:"
+	grep -aE 'ERROR|runtime error|not so|^ *#[0-9] |Test unit written' "$build/$1.log" | head -n 15
+	return 1
+}
+
+# each ARGS... - all targets with these arguments; counts those that failed
+each() {
+	local target failed=0
+	for target in $targets; do
+		fuzz "$target" "$@" "$build/corpus/$target" "$seeds/$target"
+		report "$target" $? || failed=$((failed + 1))
+	done
+	echo "fuzzing: $(wc -w <<<"$targets") targets, $failed failed"
+	[ $failed -eq 0 ]
+}
+
+replay() {
+	local target failed=0
+	for target in $targets; do
+		fuzz "$target" -runs=0 "$seeds/$target"
+		report "$target" $? || failed=$((failed + 1))
+	done
+	[ $failed -eq 0 ]
+}
+
+# Edges only: counts of iterations would multiply the files.
+merge() {
+	local target
+	for target in $targets; do
+		fuzz "$target" -merge=1 -use_counters=0 "$seeds/$target" \
+			"$build/corpus/$target" || return
+		echo "$target: $(find "$seeds/$target" -type f | wc -l) inputs"
+	done
+}
+
+case ${1:-} in
+-h | --help) usage ;;
+--replay) replay ;;
+--merge) merge ;;
+[1-9]*) each "-max_total_time=$1" ;;
+*) usage >&2; exit 2 ;;
+esac
