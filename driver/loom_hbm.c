@@ -46,8 +46,14 @@ static int loom_hbm_alloc_blocks(struct loom_hbm *hbm,
 	if (!end)
 		end = hbm->mm.size;
 	mutex_lock(&hbm->lock);
+	/* The card is fastest with one piece; several do when it is crowded. */
 	ret = gpu_buddy_alloc_blocks(&hbm->mm, start, end, hres->base.size,
-				     align, &hres->blocks, flags);
+				     align, &hres->blocks,
+				     flags | GPU_BUDDY_CONTIGUOUS_ALLOCATION);
+	if (ret)
+		ret = gpu_buddy_alloc_blocks(&hbm->mm, start, end,
+					     hres->base.size, align,
+					     &hres->blocks, flags);
 	mutex_unlock(&hbm->lock);
 	return ret;
 }
