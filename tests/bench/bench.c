@@ -44,17 +44,31 @@ void bench_fill(void *p, uint64_t bytes)
 	}
 }
 
-/* How many operations make a sample; the first ones warm up. */
-static unsigned int choose_reps(const struct bench_ops *ops)
+static double best_of_three(const struct bench_ops *ops, unsigned int reps)
 {
-	double seconds, best = 1, reps;
+	double seconds, best = 1e9;
 
-	for (int i = 0; i < 4; i++) {
-		seconds = ops->run(2) / 2;
+	for (int i = 0; i < 3; i++) {
+		seconds = ops->run(reps);
 		best = seconds < best ? seconds : best;
 	}
-	reps = SAMPLE_SECONDS / (best > 1e-9 ? best : 1e-9);
-	return reps < 1 ? 1 : reps > MAX_REPS ? MAX_REPS : (unsigned int)reps;
+	return best;
+}
+
+/* How many operations make a sample, found with ever longer ones. */
+static unsigned int choose_reps(const struct bench_ops *ops)
+{
+	unsigned int reps = 1;
+	double scale;
+
+	ops->run(1);
+	do {
+		scale = SAMPLE_SECONDS / best_of_three(ops, reps);
+		reps = scale * reps > MAX_REPS ? MAX_REPS :
+		       scale > 8 ? 8 * reps :
+		       scale > 1 ? (unsigned int)(scale * reps) : reps;
+	} while (scale > 2 && reps < MAX_REPS);
+	return reps;
 }
 
 static void answer(const struct bench_ops *ops, unsigned int reps)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <accel/accel_ops.h>
@@ -271,6 +272,7 @@ static double ping_pong(unsigned int times)
 		close(there[i]);
 		close(back[i]);
 	}
+	wait(NULL);
 	return seconds;
 }
 

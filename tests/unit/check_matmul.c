@@ -432,9 +432,9 @@ static void copy_pages(struct t_card *card, const struct operand *op,
 
 /* Give the dimensions strides in random order of nesting. */
 static void random_strides(struct operand *op, size_t bytes, bool plain,
-			   bool may_repeat)
+			   bool turned, bool may_repeat)
 {
-	int order[4] = { 1, 0, 2, 3 };
+	int order[4] = { !turned, turned, 2, 3 };
 	size_t align = is_block(op->type) ? 2 : bytes;
 	int64_t next = (int64_t)bytes;
 
@@ -510,6 +510,8 @@ struct options {
 	uint32_t alpha;
 	int flavour;
 	bool plain;
+	/** @turned: B is the transpose of a plain one, if @plain */
+	bool turned;
 	enum placing placing;
 };
 
@@ -547,7 +549,8 @@ static struct problem *make_problem(struct t_card *card,
 
 		if (op->type == LOOM_TYPE_NONE)
 			continue;
-		random_strides(op, bytes, o->plain, i != D);
+		random_strides(op, bytes, o->plain, o->turned && i == B,
+			       i != D);
 		place_operand(p, op, bytes, o->placing, below(2));
 		fill_operand(op, o->flavour);
 		copy_pages(card, op, op->bytes, true);
@@ -874,6 +877,32 @@ START_TEST(test_blocks_of_every_dimension_match_the_reference)
 		run_options(card, &o);
 	}
 	t_card_destroy(card);
+}
+END_TEST
+
+START_TEST(test_few_lines_match_the_reference)
+{
+	/* B is used where it lies, but for what is left at the edges. */
+	static const uint32_t shape[][3] = {
+		{ 1, 128, 256 }, { 2, 64, 514 }, { 3, 100, 320 }, { 4, 192, 135 },
+		{ 5, 64, 128 }, { 1, 4170, 136 }, { 64, 4, 576 },
+	};
+	static const uint32_t rows[] = { 8, 128, 512 };
+
+	seed = 3500 + (uint64_t)_i;
+	for (size_t i = 0; i < sizeof(shape) / sizeof(shape[0]); i++) {
+		struct t_card *card = make_card(rows[i % 3]);
+		struct options o = plain_options(_i);
+
+		o.m = shape[i][0];
+		o.n = shape[i][1];
+		o.k = is_block(o.b) ? (shape[i][2] + 31) / 32 * 32 :
+		      shape[i][2];
+		run_options(card, &o);
+		o.turned = true;
+		run_options(card, &o);
+		t_card_destroy(card);
+	}
 }
 END_TEST
 
@@ -1290,6 +1319,8 @@ static Suite *matmul_suite(void)
 	tcase_add_loop_test(numbers,
 			    test_blocks_of_every_dimension_match_the_reference,
 			    0, NUM_PAIRS);
+	tcase_add_loop_test(numbers, test_few_lines_match_the_reference, 0,
+			    NUM_PAIRS);
 	tcase_add_test(numbers,
 		       test_long_sums_with_many_lines_match_the_reference);
 	tcase_add_test(numbers, test_int8_sums_wrap);
