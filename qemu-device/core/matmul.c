@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The MATMUL engine: check of the command, blocking, and the way of the
- * results back to memory.
+ * The MATMUL engine: blocking, and the way of the results back to memory.
+ * matmul_command.c checks the command first.
  *
  * D is computed in blocks of up to a few hundred lines of A by one panel of B
  * (some panels if A must be repacked for each, because k is large).  Within a
@@ -15,11 +15,7 @@
 #include <string.h>
 
 #include "matmul.h"
-#include "timing.h"
-
-#define FIELD(name)	offsetof(struct loom_cmd_matmul, name)
-#define ALPHA_ONE	0x3f800000u
-#define MAX_EXTENT	0x7fffffffu
+#include "matmul_command.h"
 
 /* Limits of the blocking. */
 #define A_BYTES		(2u << 20)	/* packed lines of A */
@@ -33,34 +29,6 @@
 
 /* Larger spans are not worth the walk through their page tables. */
 #define MAP_MAX_BYTES	(256ull << 20)
-
-enum { OPERAND_A, OPERAND_B, OPERAND_C, OPERAND_D, OPERANDS };
-
-/** struct tensor - an operand of the command, all of its batch */
-struct tensor {
-	/** @present: false for a C that is not there */
-	bool present;
-	/** @type: LOOM_TYPE_* */
-	uint32_t type;
-	/** @size: bytes of an element or block */
-	uint32_t size;
-	/** @block: elements of a block, or 1 */
-	uint32_t block;
-	/** @va: address of element (0,0) */
-	uint64_t va;
-	/** @field: offset of the address in the command */
-	uint32_t field;
-	/** @extent: elements per dimension; a column of blocks is one */
-	uint64_t extent[4];
-	/** @stride: bytes per dimension */
-	int64_t stride[4];
-	/** @stride_field: offset of the strides in the command */
-	uint32_t stride_field;
-	/** @bytes: bytes of an element as counted by @extent */
-	uint64_t bytes;
-	/** @host: host address of @va, or NULL */
-	uint8_t *host;
-};
 
 /** struct matmul - a running command */
 struct matmul {
@@ -103,302 +71,6 @@ struct matmul {
 	void *scratch;
 };
 
-/* Check ------------------------------------------------------------------- */
-
-static int check_reserved(struct loom_exec *ex,
-			  const struct loom_cmd_matmul *cmd)
-{
-	size_t n = sizeof(cmd->reserved) / sizeof(cmd->reserved[0]);
-
-	if (cmd->reserved0)
-		return loom_fail(ex, LOOM_ERR_CMD_RESERVED, FIELD(reserved0));
-	for (size_t i = 0; i < n; i++) {
-		if (cmd->reserved[i])
-			return loom_fail(ex, LOOM_ERR_CMD_RESERVED,
-					 FIELD(reserved) + 4 * i);
-	}
-	return 0;
-}
-
-/* Which sums @type takes part in, or LOOM_MATMUL_CLASSES. */
-static enum loom_matmul_class class_of(uint32_t type)
-{
-	switch (type) {
-	case LOOM_TYPE_F32:
-	case LOOM_TYPE_F16:
-		return LOOM_MATMUL_SEQ;
-	case LOOM_TYPE_BF16:
-	case LOOM_TYPE_F8E4M3:
-	case LOOM_TYPE_F8E5M2:
-		return LOOM_MATMUL_PAIR;
-	case LOOM_TYPE_I8:
-		return LOOM_MATMUL_INT;
-	default:
-		return LOOM_MATMUL_CLASSES;
-	}
-}
-
-static bool is_f8(uint32_t type)
-{
-	return type == LOOM_TYPE_F8E4M3 || type == LOOM_TYPE_F8E5M2;
-}
-
-static bool is_block(uint32_t type)
-{
-	return type == LOOM_TYPE_Q8_0 || type == LOOM_TYPE_Q4_0;
-}
-
-static bool b_type_fits(uint32_t a_type, uint32_t b_type)
-{
-	if (a_type == LOOM_TYPE_F32 && is_block(b_type))
-		return true;
-	return a_type == b_type || (is_f8(a_type) && is_f8(b_type));
-}
-
-static bool d_type_fits(enum loom_matmul_class class, uint32_t type)
-{
-	if (class == LOOM_MATMUL_INT)
-		return type == LOOM_TYPE_I32;
-	return type == LOOM_TYPE_F32 || type == LOOM_TYPE_F16 ||
-	       type == LOOM_TYPE_BF16;
-}
-
-static int check_types(struct loom_exec *ex, const struct loom_cmd_matmul *cmd)
-{
-	enum loom_matmul_class class = class_of(cmd->a_type);
-
-	if (class == LOOM_MATMUL_CLASSES)
-		return loom_fail(ex, LOOM_ERR_CMD_TYPE, FIELD(a_type));
-	if (!b_type_fits(cmd->a_type, cmd->b_type))
-		return loom_fail(ex, LOOM_ERR_CMD_TYPE, FIELD(b_type));
-	if (cmd->c_type != LOOM_TYPE_NONE && !d_type_fits(class, cmd->c_type))
-		return loom_fail(ex, LOOM_ERR_CMD_TYPE, FIELD(c_type));
-	if (!d_type_fits(class, cmd->d_type))
-		return loom_fail(ex, LOOM_ERR_CMD_TYPE, FIELD(d_type));
-	return 0;
-}
-
-static int check_values(struct loom_exec *ex, const struct loom_cmd_matmul *cmd)
-{
-	if (cmd->a_type == LOOM_TYPE_I8 && cmd->alpha != ALPHA_ONE)
-		return loom_fail(ex, LOOM_ERR_CMD_FIELD, FIELD(alpha));
-	if (cmd->m > MAX_EXTENT)
-		return loom_fail(ex, LOOM_ERR_CMD_FIELD, FIELD(m));
-	if (cmd->n > MAX_EXTENT)
-		return loom_fail(ex, LOOM_ERR_CMD_FIELD, FIELD(n));
-	if (cmd->k > MAX_EXTENT || (is_block(cmd->b_type) && cmd->k % 32))
-		return loom_fail(ex, LOOM_ERR_CMD_FIELD, FIELD(k));
-	for (int i = 0; i < 2; i++) {
-		if (cmd->batch[i] > MAX_EXTENT)
-			return loom_fail(ex, LOOM_ERR_CMD_FIELD,
-					 FIELD(batch) + 4 * i);
-	}
-	if (cmd->c_type == LOOM_TYPE_NONE && cmd->c)
-		return loom_fail(ex, LOOM_ERR_CMD_FIELD, FIELD(c));
-	if (is_block(cmd->b_type) && cmd->b_stride[0])
-		return loom_fail(ex, LOOM_ERR_CMD_FIELD, FIELD(b_stride));
-	return 0;
-}
-
-static void init_tensor(struct tensor *t, const struct loom_cmd_matmul *cmd,
-			uint32_t type, uint64_t va, const __s64 stride[4],
-			uint32_t rows, uint32_t cols)
-{
-	t->present = true;
-	t->type = type;
-	t->va = va;
-	t->size = is_block(type) ? (type == LOOM_TYPE_Q8_0 ? 34 : 18) :
-		  loom_type_size(type);
-	t->block = is_block(type) ? 32 : 1;
-	t->bytes = t->size;
-	t->extent[0] = rows;
-	t->extent[1] = cols;
-	if (t->block > 1) {
-		t->bytes = rows / t->block * t->size;
-		t->extent[0] = rows > 0;
-	}
-	for (int i = 0; i < 4; i++)
-		t->stride[i] = stride[i];
-	t->extent[2] = cmd->batch[0];
-	t->extent[3] = cmd->batch[1];
-}
-
-static void init_tensors(struct matmul *mm)
-{
-	const struct loom_cmd_matmul *cmd = mm->cmd;
-	struct tensor *t = mm->tensor;
-
-	init_tensor(&t[OPERAND_A], cmd, cmd->a_type, cmd->a, cmd->a_stride,
-		    cmd->m, cmd->k);
-	t[OPERAND_A].field = FIELD(a);
-	t[OPERAND_A].stride_field = FIELD(a_stride);
-	init_tensor(&t[OPERAND_B], cmd, cmd->b_type, cmd->b, cmd->b_stride,
-		    cmd->k, cmd->n);
-	t[OPERAND_B].field = FIELD(b);
-	t[OPERAND_B].stride_field = FIELD(b_stride);
-	if (cmd->c_type != LOOM_TYPE_NONE) {
-		init_tensor(&t[OPERAND_C], cmd, cmd->c_type, cmd->c,
-			    cmd->c_stride, cmd->m, cmd->n);
-		t[OPERAND_C].field = FIELD(c);
-		t[OPERAND_C].stride_field = FIELD(c_stride);
-	}
-	init_tensor(&t[OPERAND_D], cmd, cmd->d_type, cmd->d, cmd->d_stride,
-		    cmd->m, cmd->n);
-	t[OPERAND_D].field = FIELD(d);
-	t[OPERAND_D].stride_field = FIELD(d_stride);
-}
-
-/* Blocks start with an f16 and are aligned as such. */
-static int check_alignment(struct loom_exec *ex, const struct tensor *t)
-{
-	uint64_t align = t->block > 1 ? 2 : t->size;
-
-	if (t->va % align)
-		return loom_fail(ex, LOOM_ERR_CMD_ALIGN, t->field);
-	for (int i = 0; i < 4; i++) {
-		if ((uint64_t)t->stride[i] % align)
-			return loom_fail(ex, LOOM_ERR_CMD_ALIGN,
-					 t->stride_field + 8 * i);
-	}
-	return 0;
-}
-
-static bool is_empty(const struct tensor *t)
-{
-	return !t->extent[0] || !t->extent[1] || !t->extent[2] || !t->extent[3];
-}
-
-/* Offsets from va of the first byte and of the end; false: beyond 64 bits. */
-static bool span_of(const struct tensor *t, int64_t *first, int64_t *end)
-{
-	int64_t lo = 0, hi = 0, far;
-
-	for (int i = 0; i < 4; i++) {
-		if (__builtin_mul_overflow((int64_t)(t->extent[i] - 1),
-					   t->stride[i], &far) ||
-		    __builtin_add_overflow(far < 0 ? lo : hi, far,
-					   far < 0 ? &lo : &hi))
-			return false;
-	}
-	*first = lo;
-	return !__builtin_add_overflow(hi, (int64_t)t->bytes, end) &&
-	       t->bytes <= 1ull << LOOM_VA_BITS;
-}
-
-static int check_range(struct loom_exec *ex, const struct tensor *t)
-{
-	const int64_t limit = 1ll << LOOM_VA_BITS;
-	int64_t first, end;
-
-	if (is_empty(t))
-		return 0;
-	if (t->va >= (uint64_t)limit || !span_of(t, &first, &end) ||
-	    first < -(int64_t)t->va || end > limit - (int64_t)t->va)
-		return loom_fail(ex, LOOM_ERR_CMD_RANGE, t->field);
-	return 0;
-}
-
-static int check_tensors(struct matmul *mm)
-{
-	for (int i = 0; i < OPERANDS; i++) {
-		const struct tensor *t = &mm->tensor[i];
-
-		if (t->present && (check_alignment(mm->ex, t) ||
-				   check_range(mm->ex, t)))
-			return -1;
-	}
-	return 0;
-}
-
-/*
- * The stride of a dimension with one element may be anything, so that stepping
- * by it would overflow.  Nothing depends on it: make it a harmless one.
- */
-static void tame_strides(struct tensor *t)
-{
-	for (int i = 0; i < 4; i++) {
-		if (t->extent[i] == 1)
-			t->stride[i] = t->size;
-	}
-}
-
-static int check(struct matmul *mm)
-{
-	if (check_reserved(mm->ex, mm->cmd) || check_types(mm->ex, mm->cmd) ||
-	    check_values(mm->ex, mm->cmd))
-		return -1;
-	init_tensors(mm);
-	if (check_tensors(mm))
-		return -1;
-	for (int i = 0; i < OPERANDS; i++)
-		tame_strides(&mm->tensor[i]);
-	return 0;
-}
-
-/* Cost -------------------------------------------------------------------- */
-
-static uint64_t saturating_mul(uint64_t a, uint64_t b)
-{
-	uint64_t r;
-
-	return __builtin_mul_overflow(a, b, &r) ? UINT64_MAX : r;
-}
-
-/* Bytes of the elements of one product. */
-static uint64_t slice_bytes(const struct tensor *t)
-{
-	uint64_t bytes = t->bytes;
-
-	for (int i = 0; i < 2; i++)
-		bytes = saturating_mul(bytes, t->stride[i] ? t->extent[i] : 1);
-	return bytes;
-}
-
-static uint64_t slices(const struct tensor *t)
-{
-	return (t->stride[2] ? t->extent[2] : 1) *
-	       (t->stride[3] ? t->extent[3] : 1);
-}
-
-static void report_traffic(struct matmul *mm, int operand, uint64_t passes,
-			   uint32_t access)
-{
-	const struct tensor *t = &mm->tensor[operand];
-
-	if (!t->present || is_empty(t))
-		return;
-	loom_mem_traffic(mm->ex, t->va,
-			 saturating_mul(saturating_mul(slice_bytes(t), passes),
-					slices(t)), access);
-}
-
-/*
- * The modelled card keeps the smaller of A and B in half of its SRAM while the
- * other passes by, as often as there are such halves.  What is broadcast is
- * read once.
- */
-static void report_cost(struct matmul *mm)
-{
-	const struct loom_cmd_matmul *cmd = mm->cmd;
-	const struct loom_core_config *cfg = loom_exec_config(mm->ex);
-	struct loom_cost *cost = loom_exec_cost(mm->ex);
-	uint64_t batch = (uint64_t)cmd->batch[0] * cmd->batch[1];
-	uint64_t a = slice_bytes(&mm->tensor[OPERAND_A]);
-	uint64_t b = slice_bytes(&mm->tensor[OPERAND_B]);
-	uint64_t half = cfg->sram_size / 2;
-	uint64_t kept = a < b ? a : b;
-	uint64_t passes = kept / half + (kept % half != 0);
-
-	cost->array_cycles = loom_time_matmul(cfg, cmd->a_type, batch, cmd->m,
-					      cmd->n, cmd->k);
-	cost->macs = saturating_mul(saturating_mul(batch, cmd->m),
-				    (uint64_t)cmd->n * cmd->k);
-	report_traffic(mm, OPERAND_A, a < b ? 1 : passes, LOOM_ACCESS_READ);
-	report_traffic(mm, OPERAND_B, a < b ? passes : 1, LOOM_ACCESS_READ);
-	report_traffic(mm, OPERAND_C, 1, LOOM_ACCESS_READ);
-	report_traffic(mm, OPERAND_D, 1, LOOM_ACCESS_WRITE);
-}
-
 /* Preparation ------------------------------------------------------------- */
 
 static void map_tensor(struct matmul *mm, struct tensor *t, uint32_t access)
@@ -406,7 +78,7 @@ static void map_tensor(struct matmul *mm, struct tensor *t, uint32_t access)
 	int64_t first, end;
 	uint8_t *p;
 
-	if (!t->present || is_empty(t) || !span_of(t, &first, &end))
+	if (!t->present || loom_matmul_is_empty(t) || !loom_matmul_span(t, &first, &end))
 		return;
 	if ((uint64_t)(end - first) > MAP_MAX_BYTES)
 		return;
@@ -963,7 +635,7 @@ static int execute(struct matmul *mm)
 {
 	int ret;
 
-	mm->class = class_of(mm->cmd->a_type);
+	mm->class = loom_matmul_class_of(mm->cmd->a_type);
 	mm->path = &mm->kernels->path[mm->class];
 	mm->pk.ex = mm->ex;
 	mm->pk.kernels = mm->kernels;
@@ -989,10 +661,10 @@ int loom_matmul_exec(struct loom_exec *ex, const struct loom_cmd_matmul *cmd)
 		.kernels = loom_matmul_best(),
 	};
 
-	if (check(&mm))
+	if (loom_matmul_check(ex, cmd, mm.tensor))
 		return -1;
-	if (is_empty(&mm.tensor[OPERAND_D]))
+	if (loom_matmul_is_empty(&mm.tensor[OPERAND_D]))
 		return 0;
-	report_cost(&mm);
+	loom_matmul_report_cost(ex, cmd, mm.tensor);
 	return execute(&mm);
 }

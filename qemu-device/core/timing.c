@@ -221,6 +221,12 @@ void loom_time_step(const struct loom_core_config *cfg, struct loom_window *w,
 		w->barrier = w->end;
 }
 
+uint64_t loom_time_gemm_passes(const struct loom_core_config *cfg,
+			       uint64_t a_bytes, uint64_t b_bytes)
+{
+	return div_up(loom_min(a_bytes, b_bytes), cfg->sram_size / 2);
+}
+
 /* Without a card ----------------------------------------------------------- */
 
 static uint64_t saturate(u128 value)
@@ -228,17 +234,13 @@ static uint64_t saturate(u128 value)
 	return value < UINT64_MAX ? (uint64_t)value : UINT64_MAX;
 }
 
-/*
- * As matmul.c reports it: the smaller of A and B stays in half of SRAM while
- * the other passes by, as often as there are such halves.
- */
 void loom_time_gemm_cost(const struct loom_core_config *cfg,
 			 const struct loom_time_gemm *g, struct loom_cost *cost)
 {
 	uint64_t a = saturate((u128)g->m * g->k * g->in_size);
 	uint64_t b = saturate((u128)g->k * g->n * g->in_size);
 	uint64_t d = saturate((u128)g->m * g->n * g->out_size);
-	uint64_t passes = div_up(loom_min(a, b), cfg->sram_size / 2);
+	uint64_t passes = loom_time_gemm_passes(cfg, a, b);
 	uint64_t in = saturate((u128)loom_max(a, b) * passes +
 			       loom_min(a, b));
 

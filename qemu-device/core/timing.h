@@ -59,6 +59,18 @@ uint64_t loom_time_hbm(const struct loom_core_config *cfg, uint64_t bytes);
 /** loom_time_pcie() - cycles that one direction of PCIe takes for @bytes */
 uint64_t loom_time_pcie(const struct loom_core_config *cfg, uint64_t bytes);
 
+/**
+ * loom_time_gemm_passes() - how often the larger of A and B is read
+ * @cfg: the card
+ * @a_bytes: size of A
+ * @b_bytes: size of B
+ *
+ * The smaller one stays in half of SRAM while the other passes by, as often as
+ * there are such halves.
+ */
+uint64_t loom_time_gemm_passes(const struct loom_core_config *cfg,
+			       uint64_t a_bytes, uint64_t b_bytes);
+
 /** struct loom_time_gemm - a MATMUL with contiguous operands, without C */
 struct loom_time_gemm {
 	/** @m: rows of A and D */
