@@ -324,6 +324,7 @@ const char *loom_strerror(uint32_t error)
 		[LOOM_ERR_HBM_ECC] = "uncorrectable memory error",
 		[LOOM_ERR_INTERNAL] = "out of host resources",
 		[LOOM_ERR_QUEUE_CONFIG] = "queue enabled with bad settings",
+		[LOOM_ERR_THERMAL] = "too hot",
 	};
 
 	return error < LOOM_ERR_COUNT ? text[error] : "unknown error";

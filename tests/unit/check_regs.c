@@ -34,7 +34,8 @@ static unsigned int irqs(unsigned int vector)
 START_TEST(test_identification_says_what_was_configured)
 {
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_ID), LOOM_ID_MAGIC);
-	ck_assert_uint_eq(t_read32(card, LOOM_REG_HW_VERSION), 1 << 16);
+	ck_assert_uint_eq(t_read32(card, LOOM_REG_HW_VERSION),
+			  LOOM_HW_VERSION_MAJOR << 16 | LOOM_HW_VERSION_MINOR);
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_ISA_VERSION), LOOM_ISA_VERSION);
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_FEATURES),
 			  LOOM_FEATURE_MATMUL | LOOM_FEATURE_VECTOR);

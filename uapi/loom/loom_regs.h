@@ -58,12 +58,17 @@ typedef int64_t __s64;
 #define   LOOM_ID_MAGIC			0x4d4f4f4c	/* "LOOM" */
 #define LOOM_REG_HW_VERSION		0x0004	/* major << 16 | minor */
 #define   LOOM_HW_VERSION_MAJOR		1
-#define   LOOM_HW_VERSION_MINOR		0
+#define   LOOM_HW_VERSION_MINOR		1
 #define LOOM_REG_ISA_VERSION		0x0008	/* LOOM_ISA_VERSION of loom_isa.h */
 #define LOOM_REG_FEATURES		0x000c	/* LOOM_FEATURE_* */
 #define   LOOM_FEATURE_MATMUL		(1u << 0)
 #define   LOOM_FEATURE_VECTOR		(1u << 1)
 #define   LOOM_FEATURE_LINK		(1u << 2)	/* reserved, reads 0 */
+#define   LOOM_FEATURE_RAS		(1u << 3)	/* LOOM_REG_RAS_*, ECC events */
+#define   LOOM_FEATURE_SENSORS		(1u << 4)	/* LOOM_REG_SENSOR_* */
+#define   LOOM_FEATURE_PACED		(1u << 5)	/* completions come at their modelled time */
+#define   LOOM_FEATURE_CTX_PERF		(1u << 6)	/* LOOM_REG_PERF_SELECT */
+#define   LOOM_FEATURE_HBM_WINDOW	(1u << 7)	/* LOOM_REG_HBM_WINDOW */
 #define LOOM_REG_NUM_QUEUES		0x0010	/* hardware queues */
 #define LOOM_REG_NUM_CONTEXTS		0x0014	/* hardware contexts */
 #define LOOM_REG_NUM_VECTORS		0x0018	/* MSI-X vectors */
@@ -111,6 +116,32 @@ typedef int64_t __s64;
 /* Modelled device time, cycles, 64 bit, read only. */
 #define LOOM_REG_TIME			0x0148	/* 64 bit, read only, cycles */
 
+/*
+ * LOOM_BAR_HBM can be smaller than HBM (it is resizable).  It shows HBM from
+ * this offset on; writes are rounded down to a multiple of the BAR's size.
+ * Any reset but a function-level one of the card sets it to 0.
+ */
+#define LOOM_REG_HBM_WINDOW		0x0160	/* 64 bit, HBM offset of the BAR's start */
+
+/*
+ * Reliability.  ECC corrects single errors of HBM and counts them; a word it
+ * cannot correct poisons its 4 KiB page: a command that reads it ends with
+ * LOOM_ERR_HBM_ECC and the virtual address, and LOOM_EVENT_ECC_UNCORRECTED
+ * names the page.  Reads through the BAR are not checked.  A page stays
+ * poisoned over every reset until it is scrubbed.
+ */
+#define LOOM_REG_RAS_CE_COUNT		0x0180	/* 64 bit, read only, corrected errors since power-on */
+#define LOOM_REG_RAS_UE_COUNT		0x0188	/* 64 bit, read only, uncorrectable errors since power-on */
+#define LOOM_REG_RAS_CE_ADDR		0x0190	/* 64 bit, read only, HBM offset of the last corrected one */
+#define LOOM_REG_RAS_UE_ADDR		0x0198	/* 64 bit, read only, HBM page of the last uncorrectable one */
+#define LOOM_REG_RAS_SCRUB		0x01a0	/* 64 bit, write only, HBM offset: zero that page, clear its poison */
+
+/* Sensors of the modelled card; see Documentation/timing.rst for the model. */
+#define LOOM_REG_SENSOR_TEMP		0x01c0	/* read only, millidegrees Celsius */
+#define LOOM_REG_SENSOR_TEMP_CRIT	0x01c4	/* read only, trip point, millidegrees Celsius */
+#define LOOM_REG_SENSOR_POWER		0x01c8	/* read only, milliwatts, mean of the last modelled millisecond */
+#define LOOM_REG_SENSOR_ENERGY		0x01d0	/* 64 bit, read only, microjoules since power-on */
+
 /* ------------------------------------------------------------------------
  * Performance counters: 64 bit each, read only, values of the last snapshot.
  * LOOM_PERF_CYC_* add up to LOOM_PERF_CYC_TOTAL exactly.
@@ -118,6 +149,7 @@ typedef int64_t __s64;
 #define LOOM_REG_PERF_CTRL		0x1000	/* write only */
 #define   LOOM_PERF_CTRL_SNAPSHOT	(1u << 0)	/* write 1: latch all */
 #define   LOOM_PERF_CTRL_RESET		(1u << 1)	/* write 1: zero all */
+#define LOOM_REG_PERF_SELECT		0x1004	/* what PERF_CTRL acts on; 0: the card, c + 1: context c */
 #define LOOM_REG_PERF(n)		(0x1008 + 8 * (n))	/* 64 bit, counter n */
 
 #define LOOM_PERF_CYC_TOTAL		0	/* modelled time elapsed */
@@ -270,7 +302,8 @@ struct loom_completion {
 #define LOOM_ERR_HBM_ECC		25	/* uncorrectable memory error */
 #define LOOM_ERR_INTERNAL		26	/* the model ran out of host resources */
 #define LOOM_ERR_QUEUE_CONFIG		27	/* enabled with registers that make no queue */
-#define LOOM_ERR_COUNT			28
+#define LOOM_ERR_THERMAL		28	/* over the trip point; the card stopped to protect itself */
+#define LOOM_ERR_COUNT			29
 
 /**
  * struct loom_event - one entry of the event ring
@@ -290,7 +323,7 @@ struct loom_event {
 	__u32 context;
 	/** @access: LOOM_ACCESS_* */
 	__u32 access;
-	/** @addr: faulting address */
+	/** @addr: faulting address; other things for events that say so */
 	__u64 addr;
 	/** @cmd_index: command at fault */
 	__u32 cmd_index;
@@ -304,6 +337,9 @@ struct loom_event {
 
 #define LOOM_EVENT_QUEUE_ERROR		1	/* a queue stopped */
 #define LOOM_EVENT_DEVICE_FATAL		2	/* the card needs a reset */
+#define LOOM_EVENT_ECC_CORRECTED	3	/* @addr: HBM offset; for information */
+#define LOOM_EVENT_ECC_UNCORRECTED	4	/* @addr: HBM page now poisoned; @queue that read it, or ~0 */
+#define LOOM_EVENT_THERMAL		5	/* @addr: temperature, millidegrees; within 5 degrees of the trip point */
 #define LOOM_EVENT_F_LOST		(1u << 0)	/* events before this one were lost */
 
 /* ------------------------------------------------------------------------
