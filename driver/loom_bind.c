@@ -16,6 +16,8 @@
  *
  * A synchronous bind first waits for the asynchronous ones before it.
  *
+ * An object that moves afterwards is mapped again by loom_rebind.c.
+ *
  * When memory may be reused: an object that is unmapped by a job gets the
  * job's fence, so TTM keeps its memory until the card has forgotten it.
  * Invalidation is a barrier: after it the card does not use old translations.
@@ -34,48 +36,13 @@
 #include "loom_compat.h"
 #include "loom_ctx.h"
 #include "loom_device.h"
+#include "loom_extents.h"
 #include "loom_mmu.h"
 #include "loom_sync.h"
 #include "loom_uobj.h"
 #include "loom_vm.h"
 
 #define LOOM_BIND_MAP_FLAGS	(DRM_LOOM_VM_MAP_READONLY | DRM_LOOM_VM_MAP_SRAM)
-/* The new mapping, and what is left of old ones before and behind it. */
-#define LOOM_BIND_VMAS		3
-
-/**
- * struct loom_bind_op - one operation
- */
-struct loom_bind_op {
-	/** @vm: address space */
-	struct loom_vm *vm;
-	/** @map: range and memory; its object is a reference */
-	struct loom_mmu_map map;
-	/** @vm_bo: the object in the VM, a reference until the bind is through */
-	struct drm_gpuvm_bo *vm_bo;
-	/** @vma: allocated for the tree, NULL once used */
-	struct loom_vma *vma[LOOM_BIND_VMAS];
-	/** @is_map: else unmap */
-	bool is_map;
-	/** @flags: DRM_LOOM_VM_MAP_* */
-	u32 flags;
-};
-
-/**
- * struct loom_bind - one VM_BIND
- */
-struct loom_bind {
-	/** @base: base class; initialised if @is_job */
-	struct drm_sched_job base;
-	/** @is_job: asynchronous */
-	bool is_job;
-	/** @vm: address space, a reference */
-	struct loom_vm *vm;
-	/** @num_ops: number of @op */
-	u32 num_ops;
-	/** @op: operations */
-	struct loom_bind_op op[];
-};
 
 static struct loom_bind *to_loom_bind(struct drm_sched_job *job)
 {
@@ -90,10 +57,11 @@ static void loom_bind_op_fini(struct loom_bind_op *op)
 
 	for (i = 0; i < LOOM_BIND_VMAS; i++)
 		kfree(op->vma[i]);
-	loom_bo_put(op->map.bo);
+	loom_extents_free(op->map.memory);
+	loom_bo_put(op->bo);
 }
 
-static void loom_bind_destroy(struct loom_bind *bind)
+void loom_bind_destroy(struct loom_bind *bind)
 {
 	struct loom_device *ldev = bind->vm->ldev;
 	bool is_job = bind->is_job;
@@ -109,7 +77,7 @@ static void loom_bind_destroy(struct loom_bind *bind)
 		loom_device_job_put(ldev);
 }
 
-static struct loom_bind *loom_bind_create(struct loom_vm *vm, u32 num_ops)
+struct loom_bind *loom_bind_create(struct loom_vm *vm, u32 num_ops)
 {
 	struct loom_bind *bind;
 
@@ -171,9 +139,9 @@ static int loom_bind_op_find_bo(struct loom_bind_op *op, struct drm_file *file,
 	obj = drm_gem_object_lookup(file, uop->handle);
 	if (!obj)
 		return -ENOENT;
-	op->map.bo = to_loom_bo(obj);
-	if (op->map.bo->vm_root &&
-	    op->map.bo->vm_root != drm_gpuvm_resv_obj(&op->vm->base))
+	op->bo = to_loom_bo(obj);
+	if (op->bo->vm_root &&
+	    op->bo->vm_root != drm_gpuvm_resv_obj(&op->vm->base))
 		return -EINVAL;
 	return loom_bind_inside(uop, obj->size) ? 0 : -EINVAL;
 }
@@ -192,7 +160,7 @@ static int loom_bind_op_init(struct loom_bind_op *op, struct loom_vm *vm,
 	op->flags = uop->flags;
 	op->map.va = uop->va;
 	op->map.end = uop->va + uop->size;
-	op->map.bo_offset = uop->bo_offset;
+	op->bo_offset = uop->bo_offset;
 	op->map.readonly = uop->flags & DRM_LOOM_VM_MAP_READONLY;
 	if (op->is_map)
 		ret = loom_bind_op_find_bo(op, file, uop);
@@ -251,8 +219,8 @@ static int loom_bind_lock_all(struct loom_bind *bind, struct drm_exec *exec)
 	for (i = 0; !ret && i < bind->num_ops; i++) {
 		struct loom_bind_op *op = &bind->op[i];
 
-		if (op->map.bo)
-			ret = drm_exec_prepare_obj(exec, loom_bo_gem(op->map.bo), 1);
+		if (op->bo)
+			ret = drm_exec_prepare_obj(exec, loom_bo_gem(op->bo), 1);
 		if (!ret)
 			ret = loom_bind_lock_range(op, exec);
 	}
@@ -279,22 +247,53 @@ static int loom_bind_lock(struct loom_bind *bind, struct drm_exec *exec)
 
 /* Preparing --------------------------------------------------------------- */
 
-static int loom_bind_op_prepare(struct loom_bind_op *op)
+/* Note where the memory is; its object is locked. */
+int loom_bind_op_note(struct loom_bind_op *op)
+{
+	u64 size = op->map.end - op->map.va;
+	struct loom_extents *memory;
+
+	if (op->bo)
+		memory = loom_extents_of(op->vm->ldev, op->bo->ttm.resource,
+					 op->bo->ttm.ttm, op->bo_offset, size);
+	else
+		memory = loom_extents_of_sram(op->bo_offset, size);
+	if (IS_ERR(memory))
+		return PTR_ERR(memory);
+	op->map.memory = memory;
+	return 0;
+}
+
+static int loom_bind_op_add_bo(struct loom_bind_op *op)
 {
 	struct drm_gpuvm_bo *vm_bo;
+	int ret;
+
+	ret = loom_bo_validate(op->bo);
+	if (ret)
+		return ret;
+	vm_bo = loom_gpuvm_bo_obtain(&op->vm->base, loom_bo_gem(op->bo));
+	if (IS_ERR(vm_bo))
+		return PTR_ERR(vm_bo);
+	op->vm_bo = vm_bo;
+	drm_gpuvm_bo_extobj_add(vm_bo);
+	return 0;
+}
+
+static int loom_bind_op_prepare(struct loom_bind_op *op)
+{
+	int ret = 0;
 
 	if (!op->is_map)
 		return loom_mmu_prepare_unmap(op->vm->mmu, op->map.va,
 					      op->map.end);
-	if (op->map.bo) {
-		vm_bo = loom_gpuvm_bo_obtain(&op->vm->base,
-					     loom_bo_gem(op->map.bo));
-		if (IS_ERR(vm_bo))
-			return PTR_ERR(vm_bo);
-		op->vm_bo = vm_bo;
-		drm_gpuvm_bo_extobj_add(vm_bo);
-	}
-	return loom_mmu_prepare_map(op->vm->mmu, &op->map);
+	if (op->bo)
+		ret = loom_bind_op_add_bo(op);
+	if (!ret)
+		ret = loom_bind_op_note(op);
+	if (!ret)
+		ret = loom_mmu_prepare_map(op->vm->mmu, &op->map);
+	return ret;
 }
 
 /* Locked: undoes loom_bind_prepare(), or gives its references to the tree. */
@@ -309,13 +308,29 @@ static void loom_bind_put_vm_bos(struct loom_bind *bind)
 	}
 }
 
-static int loom_bind_prepare(struct loom_bind *bind)
+/* Moves that preparing started have used the room for fences there was. */
+int loom_bind_reserve(struct drm_exec *exec)
+{
+	struct drm_gem_object *obj;
+	int ret = 0;
+
+	loom_exec_for_each_locked(exec, obj) {
+		ret = dma_resv_reserve_fences(obj->resv, 1);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+static int loom_bind_prepare(struct loom_bind *bind, struct drm_exec *exec)
 {
 	int ret = 0;
 	u32 i;
 
 	for (i = 0; !ret && i < bind->num_ops; i++)
 		ret = loom_bind_op_prepare(&bind->op[i]);
+	if (!ret)
+		ret = loom_bind_reserve(exec);
 	if (ret)
 		loom_bind_put_vm_bos(bind);
 	return ret;
@@ -323,7 +338,8 @@ static int loom_bind_prepare(struct loom_bind *bind)
 
 /* The tree ---------------------------------------------------------------- */
 
-static struct loom_vma *loom_bind_op_take_vma(struct loom_bind_op *op, u32 flags)
+static struct loom_vma *loom_bind_op_take_vma(struct loom_bind_op *op, u32 flags,
+					      bool stale)
 {
 	struct loom_vma *vma = NULL;
 	unsigned int i;
@@ -331,13 +347,14 @@ static struct loom_vma *loom_bind_op_take_vma(struct loom_bind_op *op, u32 flags
 	for (i = 0; !vma && i < LOOM_BIND_VMAS; i++)
 		swap(vma, op->vma[i]);
 	vma->flags = flags;
+	vma->stale = stale;
 	return vma;
 }
 
 int loom_bind_step_map(struct drm_gpuva_op *gop, void *priv)
 {
 	struct loom_bind_op *op = priv;
-	struct loom_vma *vma = loom_bind_op_take_vma(op, op->flags);
+	struct loom_vma *vma = loom_bind_op_take_vma(op, op->flags, false);
 
 	drm_gpuva_map(&op->vm->base, &vma->base, &gop->map);
 	drm_gpuva_link(&vma->base, op->vm_bo);
@@ -350,21 +367,21 @@ int loom_bind_step_unmap(struct drm_gpuva_op *gop, void *priv)
 
 	drm_gpuva_unmap(&gop->unmap);
 	drm_gpuva_unlink(va);
-	kfree(container_of(va, struct loom_vma, base));
+	kfree(to_loom_vma(va));
 	return 0;
 }
 
 int loom_bind_step_remap(struct drm_gpuva_op *gop, void *priv)
 {
 	struct drm_gpuva *va = gop->remap.unmap->va;
-	struct loom_vma *old = container_of(va, struct loom_vma, base);
+	struct loom_vma *old = to_loom_vma(va);
 	struct drm_gpuva *prev = NULL, *next = NULL;
 	struct loom_bind_op *op = priv;
 
 	if (gop->remap.prev)
-		prev = &loom_bind_op_take_vma(op, old->flags)->base;
+		prev = &loom_bind_op_take_vma(op, old->flags, old->stale)->base;
 	if (gop->remap.next)
-		next = &loom_bind_op_take_vma(op, old->flags)->base;
+		next = &loom_bind_op_take_vma(op, old->flags, old->stale)->base;
 	drm_gpuva_remap(prev, next, &gop->remap);
 	if (prev)
 		drm_gpuva_link(prev, va->vm_bo);
@@ -382,10 +399,10 @@ static int loom_bind_op_commit(struct loom_bind_op *op)
 
 	if (!op->is_map)
 		return drm_gpuvm_sm_unmap(&op->vm->base, op, op->map.va, size);
-	if (op->map.bo)
-		obj = loom_bo_gem(op->map.bo);
+	if (op->bo)
+		obj = loom_bo_gem(op->bo);
 	return loom_gpuvm_sm_map(&op->vm->base, op, op->map.va, size, obj,
-				 op->map.bo_offset);
+				 op->bo_offset);
 }
 
 /* Cannot fail: ranges are checked and the steps only use what they were given. */
@@ -455,7 +472,7 @@ static int loom_bind_apply(struct loom_bind *bind)
 	ret = loom_bind_lock(bind, &exec);
 	if (ret)
 		return ret;
-	ret = loom_bind_prepare(bind);
+	ret = loom_bind_prepare(bind, &exec);
 	if (!ret) {
 		loom_bind_commit(bind);
 		loom_bind_write(bind);
@@ -497,22 +514,28 @@ static int loom_bind_sync(struct loom_bind *bind)
 
 /* Asynchronous ------------------------------------------------------------ */
 
-/* Nothing may fail between arming the job and pushing it. */
-static void loom_bind_push(struct loom_bind *bind, struct drm_exec *exec,
-			   struct loom_sync_list *syncs)
+/**
+ * loom_bind_push() - arm a bind's job and give it to the scheduler; cannot fail
+ * @bind: prepared
+ * @exec: all objects concerned are locked, with room for a fence
+ * @usage: of its fence in the VM's dma_resv
+ *
+ * Return: the job's fence, good as long as the VM is locked.
+ */
+struct dma_fence *loom_bind_push(struct loom_bind *bind, struct drm_exec *exec,
+				 enum dma_resv_usage usage)
 {
 	struct loom_vm *vm = bind->vm;
 	struct dma_fence *done;
 
-	loom_bind_commit(bind);
 	drm_sched_job_arm(&bind->base);
 	done = &bind->base.s_fence->finished;
-	drm_gpuvm_resv_add_fence(&vm->base, exec, done, DMA_RESV_USAGE_BOOKKEEP,
+	drm_gpuvm_resv_add_fence(&vm->base, exec, done, usage,
 				 DMA_RESV_USAGE_BOOKKEEP);
 	dma_fence_put(vm->last_bind);
 	vm->last_bind = dma_fence_get(done);
-	loom_sync_list_signal(syncs, done);
 	drm_sched_entity_push_job(&bind->base);
+	return done;
 }
 
 static int loom_bind_queue_locked(struct loom_bind *bind,
@@ -524,9 +547,14 @@ static int loom_bind_queue_locked(struct loom_bind *bind,
 	ret = loom_bind_lock(bind, &exec);
 	if (ret)
 		return ret;
-	ret = loom_bind_prepare(bind);
-	if (!ret)
-		loom_bind_push(bind, &exec, syncs);
+	ret = loom_bind_prepare(bind, &exec);
+	if (!ret) {
+		struct dma_fence *done;
+
+		loom_bind_commit(bind);
+		done = loom_bind_push(bind, &exec, DMA_RESV_USAGE_BOOKKEEP);
+		loom_sync_list_signal(syncs, done);
+	}
 	drm_exec_fini(&exec);
 	return ret;
 }
@@ -547,18 +575,17 @@ static int loom_bind_queue(struct loom_bind *bind, struct loom_sync_list *syncs)
 	return ret;
 }
 
-static int loom_bind_init_job(struct loom_bind *bind, struct drm_file *file,
-			      struct loom_sync_list *syncs)
+/* Make @bind a job.  @owner and @client are for the scheduler's statistics. */
+int loom_bind_init_job(struct loom_bind *bind, void *owner, u64 client)
 {
 	int ret;
 
-	ret = loom_sched_job_init(&bind->base, &bind->vm->binds, 1, file,
-				  file->client_id);
+	ret = loom_sched_job_init(&bind->base, &bind->vm->binds, 1, owner, client);
 	if (ret)
 		return ret;
 	bind->is_job = true;
 	loom_device_job_get(bind->vm->ldev);
-	return loom_sync_list_add_deps(syncs, NULL, 0, file, &bind->base);
+	return 0;
 }
 
 static int loom_bind_async(struct loom_bind *bind, struct drm_file *file,
@@ -570,7 +597,10 @@ static int loom_bind_async(struct loom_bind *bind, struct drm_file *file,
 	ret = loom_sync_list_init(&syncs, file, usyncs);
 	if (ret)
 		goto err_destroy_bind;
-	ret = loom_bind_init_job(bind, file, &syncs);
+	ret = loom_bind_init_job(bind, file, file->client_id);
+	if (ret)
+		goto err_fini_syncs;
+	ret = loom_sync_list_add_deps(&syncs, NULL, 0, file, &bind->base);
 	if (ret)
 		goto err_fini_syncs;
 	ret = loom_bind_queue(bind, &syncs);

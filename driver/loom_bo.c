@@ -2,9 +2,12 @@
 /*
  * DOC: Buffer objects
  *
- * A buffer object is zeroed before anybody can see it.  It has a dma_resv of
- * its own, or that of the one VM it may be bound in, so that a submit of that
- * VM locks once for all of them.
+ * A buffer object is zeroed before anybody can see it: the card does that, and
+ * whoever is first to use the object waits.  It has a dma_resv of its own, or
+ * that of the one VM it may be bound in, so that a submit of that VM locks once
+ * for all of them.
+ *
+ * An object for HBM may be in system memory while HBM is full, see loom_ttm.c.
  *
  * Locking: the dma_resv protects where the object is (ttm.resource) and its
  * list of mappings.
@@ -19,6 +22,8 @@
 #include <drm/loom_accel.h>
 
 #include "loom_bo.h"
+#include "loom_compat.h"
+#include "loom_copy.h"
 #include "loom_device.h"
 #include "loom_file.h"
 #include "loom_sysmem.h"
@@ -27,6 +32,63 @@
 #define LOOM_BO_PLACEMENTS	(DRM_LOOM_PLACE_HBM | DRM_LOOM_PLACE_SYSTEM)
 
 /* CPU mappings ------------------------------------------------------------ */
+
+/* To where the CPU can see it. */
+static vm_fault_t loom_bo_fault_move(struct loom_bo *bo)
+{
+	struct loom_device *ldev = to_loom_device(bo->ttm.base.dev);
+	int ret;
+
+	WRITE_ONCE(bo->cpu, true);
+	if (bo->ttm.resource->mem_type != LOOM_PL_HBM ||
+	    loom_hbm_is_visible(&ldev->hbm, bo->ttm.resource))
+		return 0;
+	ret = loom_bo_validate(bo);
+	if (ret == -ERESTARTSYS || ret == -EINTR)
+		return VM_FAULT_NOPAGE;
+	return ret ? VM_FAULT_SIGBUS : 0;
+}
+
+/* Wait for clears and moves; on VM_FAULT_RETRY without mmap lock. */
+static vm_fault_t loom_bo_fault_wait(struct loom_bo *bo, struct vm_fault *vmf)
+{
+	struct dma_resv *resv = bo->ttm.base.resv;
+	bool retry = fault_flag_allow_retry_first(vmf->flags) &&
+		     !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT);
+	long ret;
+
+	if (dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL))
+		return 0;
+	if (!retry) {
+		ret = dma_resv_wait_timeout(resv, DMA_RESV_USAGE_KERNEL, true,
+					    MAX_SCHEDULE_TIMEOUT);
+		return ret < 0 ? VM_FAULT_NOPAGE : 0;
+	}
+	drm_gem_object_get(loom_bo_gem(bo));
+	mmap_read_unlock(vmf->vma->vm_mm);
+	dma_resv_unlock(resv);
+	dma_resv_wait_timeout(resv, DMA_RESV_USAGE_KERNEL, true,
+			      MAX_SCHEDULE_TIMEOUT);
+	drm_gem_object_put(loom_bo_gem(bo));
+	return VM_FAULT_RETRY;
+}
+
+static vm_fault_t loom_bo_fault_locked(struct loom_bo *bo, struct vm_fault *vmf)
+{
+	vm_fault_t ret;
+
+	ret = loom_bo_fault_move(bo);
+	if (ret)
+		return ret;
+	ret = loom_bo_fault_wait(bo, vmf);
+	if (ret)
+		return ret;
+	/* Other people's data must not show. */
+	if (READ_ONCE(bo->lost))
+		return VM_FAULT_SIGBUS;
+	return ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
+					TTM_BO_VM_NUM_PREFAULT);
+}
 
 static vm_fault_t loom_bo_fault(struct vm_fault *vmf)
 {
@@ -38,8 +100,7 @@ static vm_fault_t loom_bo_fault(struct vm_fault *vmf)
 	if (ret)
 		return ret;
 	if (drm_dev_enter(tbo->base.dev, &idx)) {
-		ret = ttm_bo_vm_fault_reserved(vmf, vmf->vma->vm_page_prot,
-					       TTM_BO_VM_NUM_PREFAULT);
+		ret = loom_bo_fault_locked(ttm_to_loom_bo(tbo), vmf);
 		drm_dev_exit(idx);
 	} else {
 		/* The card is gone: no SIGBUS, nothing lands anywhere. */
@@ -125,41 +186,128 @@ static struct loom_bo *loom_bo_alloc(struct loom_device *ldev, u64 size,
 	return bo;
 }
 
-static u32 loom_bo_mem_type(u32 placement)
+/**
+ * struct loom_bo_places - where an object may be, best first
+ */
+struct loom_bo_places {
+	/** @base: for TTM, points to @place */
+	struct ttm_placement base;
+	/** @place: the places */
+	struct ttm_place place[2];
+};
+
+static void loom_bo_get_places(struct loom_bo *bo, enum ttm_bo_type type,
+			       struct loom_bo_places *places)
 {
-	return placement == DRM_LOOM_PLACE_HBM ? LOOM_PL_HBM : LOOM_PL_SYSMEM;
+	struct loom_device *ldev = to_loom_device(bo->ttm.base.dev);
+	bool kernel = type == ttm_bo_type_kernel;
+	bool visible = kernel || READ_ONCE(bo->cpu);
+
+	*places = (struct loom_bo_places) {
+		.base.num_placement = 1,
+		.base.placement = places->place,
+	};
+	if (bo->placement == DRM_LOOM_PLACE_SYSTEM) {
+		places->place[0].mem_type = LOOM_PL_SYSMEM;
+		return;
+	}
+	places->place[0].mem_type = LOOM_PL_HBM;
+	if (visible)
+		places->place[0].lpfn = ldev->hbm.visible >> PAGE_SHIFT;
+	else
+		places->place[0].flags = TTM_PL_FLAG_TOPDOWN;
+	if (kernel)
+		return;
+	/* When nobody can be put out of HBM, or when it is there already. */
+	places->place[1].mem_type = LOOM_PL_SYSMEM;
+	places->place[1].flags = TTM_PL_FLAG_FALLBACK;
+	places->base.num_placement = 2;
 }
 
-/* Give @bo its memory.  On failure @bo is gone. */
+/* TTM has one error for two kinds of memory. */
+static int loom_bo_memory_error(struct loom_bo_places *places,
+				struct loom_hbm *hbm, u64 size, int ret)
+{
+	if (ret == -ENOMEM && places->place[0].mem_type == LOOM_PL_HBM &&
+	    loom_hbm_avail(hbm) < size)
+		return -ENOSPC;
+	return ret;
+}
+
+/**
+ * loom_bo_validate() - have an object where the card can use it
+ * @bo: locked
+ *
+ * In HBM if it is for HBM and there is room.  It does not push others out unless
+ * it is nowhere the card could reach.
+ *
+ * Return: 0, -EIO if its contents are lost, -ENOSPC, -ENOMEM, -ERESTARTSYS.
+ */
+int loom_bo_validate(struct loom_bo *bo)
+{
+	struct loom_device *ldev = to_loom_device(bo->ttm.base.dev);
+	struct ttm_operation_ctx ctx = { .interruptible = true };
+	struct loom_bo_places places;
+	int ret;
+
+	if (READ_ONCE(bo->lost))
+		return -EIO;
+	/* A pinned object is where it can be used. */
+	if (bo->ttm.pin_count)
+		return 0;
+	loom_bo_get_places(bo, bo->ttm.type, &places);
+	ret = ttm_bo_validate(&bo->ttm, &places.base, &ctx);
+	return loom_bo_memory_error(&places, &ldev->hbm, bo->ttm.base.size, ret);
+}
+
+/* Its contents are gone.  In the fence signalling path. */
+void loom_bo_lose(struct loom_bo *bo)
+{
+	WRITE_ONCE(bo->lost, true);
+	smp_wmb();	/* pairs with loom_rebind_check_lost() */
+	atomic_inc(&to_loom_device(bo->ttm.base.dev)->num_lost);
+}
+
+/* Give @bo its memory, locked.  On failure @bo is gone. */
 static int loom_bo_init(struct loom_device *ldev, struct loom_bo *bo,
 			enum ttm_bo_type type, u64 align, struct dma_resv *resv)
 {
-	struct ttm_place place = {
-		.mem_type = loom_bo_mem_type(bo->placement),
-	};
-	struct ttm_placement placement = {
-		.num_placement = 1, .placement = &place,
-	};
 	struct ttm_operation_ctx ctx = {
 		.interruptible = true,
+		/* Others of the VM, which is locked, may be put out too. */
+		.allow_res_evict = resv,
+		.resv = resv,
 	};
-	bool hbm = bo->placement == DRM_LOOM_PLACE_HBM;
+	struct loom_bo_places places;
 	u64 size = bo->ttm.base.size;
 	int ret;
 
-	ret = ttm_bo_init_reserved(&ldev->ttm, &bo->ttm, type, &placement,
+	loom_bo_get_places(bo, type, &places);
+	ret = ttm_bo_init_reserved(&ldev->ttm, &bo->ttm, type, &places.base,
 				   align >> PAGE_SHIFT, &ctx, NULL, resv,
 				   loom_bo_destroy);
-	/* TTM has one error for two kinds of memory. */
-	if (ret == -ENOMEM && hbm && loom_hbm_avail(&ldev->hbm) < size)
-		return -ENOSPC;
-	return ret;
+	return loom_bo_memory_error(&places, &ldev->hbm, size, ret);
+}
+
+/* Who was here before may still be on the way out. */
+static int loom_bo_clear_now(struct loom_device *ldev, struct loom_bo *bo)
+{
+	long ret;
+
+	ret = dma_resv_wait_timeout(bo->ttm.base.resv, DMA_RESV_USAGE_KERNEL,
+				    true, MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0)
+		return ret;
+	loom_hbm_clear(&ldev->hbm, bo->ttm.resource);
+	return 0;
 }
 
 /**
  * loom_bo_create_kernel() - a zeroed, contiguous piece of HBM for the driver
  * @ldev: the card, inside drm_dev_enter()
  * @size: bytes, a power of two
+ *
+ * It is in the visible part and never moves.
  *
  * Return: the object, -ENOSPC, -ENOMEM, or -ERESTARTSYS.
  */
@@ -174,37 +322,72 @@ struct loom_bo *loom_bo_create_kernel(struct loom_device *ldev, u64 size)
 	ret = loom_bo_init(ldev, bo, ttm_bo_type_kernel, size, NULL);
 	if (ret)
 		return ERR_PTR(ret);
-	loom_hbm_clear(&ldev->hbm, bo->ttm.resource);
+	ret = loom_bo_clear_now(ldev, bo);
 	ttm_bo_unreserve(&bo->ttm);
+	if (ret) {
+		loom_bo_put(bo);
+		return ERR_PTR(ret);
+	}
 	return bo;
+}
+
+/* Pages of system memory come zeroed. */
+static int loom_bo_clear(struct loom_bo *bo)
+{
+	struct dma_resv *resv = bo->ttm.base.resv;
+	struct dma_fence *fence;
+	int ret;
+
+	if (bo->ttm.resource->mem_type != LOOM_PL_HBM)
+		return 0;
+	ret = dma_resv_reserve_fences(resv, 1);
+	if (ret)
+		return ret;
+	fence = loom_copy_clear(bo);
+	if (IS_ERR(fence))
+		return PTR_ERR(fence);
+	dma_resv_add_fence(resv, fence, DMA_RESV_USAGE_KERNEL);
+	dma_fence_put(fence);
+	return 0;
+}
+
+/* On failure @bo is gone. */
+static int loom_bo_init_user_locked(struct loom_device *ldev, struct loom_bo *bo,
+				    struct dma_resv *resv)
+{
+	int ret;
+
+	ret = loom_bo_init(ldev, bo, ttm_bo_type_device, PAGE_SIZE, resv);
+	if (ret)
+		return ret;
+	ret = loom_bo_clear(bo);
+	if (!resv)
+		dma_resv_unlock(bo->ttm.base.resv);
+	/* With the lock of a VM held this is not the object's last breath. */
+	if (ret)
+		loom_bo_put(bo);
+	return ret;
 }
 
 static int loom_bo_init_user(struct loom_device *ldev, struct loom_bo *bo,
 			     struct loom_vm *vm)
 {
-	struct dma_resv *resv = NULL;
+	struct drm_gem_object *root;
 	int ret;
 
-	if (vm) {
-		bo->vm_root = drm_gpuvm_resv_obj(&vm->base);
-		drm_gem_object_get(bo->vm_root);
-		resv = bo->vm_root->resv;
-		ret = dma_resv_lock_interruptible(resv, NULL);
-		if (ret) {
-			drm_gem_object_release(loom_bo_gem(bo));
-			drm_gem_object_put(bo->vm_root);
-			kfree(bo);
-			return ret;
-		}
+	if (!vm)
+		return loom_bo_init_user_locked(ldev, bo, NULL);
+	root = drm_gpuvm_resv_obj(&vm->base);
+	ret = dma_resv_lock_interruptible(root->resv, NULL);
+	if (ret) {
+		drm_gem_object_release(loom_bo_gem(bo));
+		kfree(bo);
+		return ret;
 	}
-	ret = loom_bo_init(ldev, bo, ttm_bo_type_device, PAGE_SIZE, resv);
-	if (resv)
-		dma_resv_unlock(resv);
-	else if (!ret)
-		dma_resv_unlock(bo->ttm.base.resv);
-	/* Long, so not under the lock: nobody else knows the object yet. */
-	if (!ret && bo->placement == DRM_LOOM_PLACE_HBM)
-		loom_hbm_clear(&ldev->hbm, bo->ttm.resource);
+	drm_gem_object_get(root);
+	bo->vm_root = root;
+	ret = loom_bo_init_user_locked(ldev, bo, root->resv);
+	dma_resv_unlock(root->resv);
 	return ret;
 }
 
@@ -279,6 +462,7 @@ int loom_bo_ioctl_mmap_offset(struct drm_device *drm, void *data,
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
+	WRITE_ONCE(to_loom_bo(obj)->cpu, true);
 	args->offset = drm_vma_node_offset_addr(&obj->vma_node);
 	drm_gem_object_put(obj);
 	return 0;
@@ -293,6 +477,13 @@ u32 loom_bo_resident(struct loom_bo *bo)
 		return 0;
 	return res->mem_type == LOOM_PL_HBM ? DRM_LOOM_PLACE_HBM :
 					      DRM_LOOM_PLACE_SYSTEM;
+}
+
+/* For HBM and not in it?  Locked. */
+bool loom_bo_is_displaced(struct loom_bo *bo)
+{
+	return bo->placement == DRM_LOOM_PLACE_HBM &&
+	       loom_bo_resident(bo) != DRM_LOOM_PLACE_HBM;
 }
 
 int loom_bo_ioctl_info(struct drm_device *drm, void *data,

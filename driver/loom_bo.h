@@ -21,6 +21,10 @@ struct loom_bo {
 	u32 placement;
 	/** @vm_root: owner of the dma_resv shared with a VM, or NULL; a reference */
 	struct drm_gem_object *vm_root;
+	/** @cpu: the CPU wants to map it: HBM behind the BAR will not do */
+	bool cpu;
+	/** @lost: a clear or move failed, contents are gone; never cleared */
+	bool lost;
 };
 
 static inline struct loom_bo *ttm_to_loom_bo(struct ttm_buffer_object *tbo)
@@ -40,6 +44,9 @@ static inline struct drm_gem_object *loom_bo_gem(struct loom_bo *bo)
 
 struct loom_bo *loom_bo_create_kernel(struct loom_device *ldev, u64 size);
 void loom_bo_put(struct loom_bo *bo);
+int loom_bo_validate(struct loom_bo *bo);
+void loom_bo_lose(struct loom_bo *bo);
+bool loom_bo_is_displaced(struct loom_bo *bo);
 u32 loom_bo_resident(struct loom_bo *bo);
 
 int loom_bo_ioctl_create(struct drm_device *drm, void *data,

@@ -3,7 +3,7 @@
  * DOC: Contexts
  *
  * A context is the register that holds the root of a page table.  Context 0 is
- * the kernel's own and has none so far.
+ * the kernel's own, see loom_copy.c; nobody binds in it.
  *
  * The scheduler of a VM's binds belongs to the context and not to the VM, because
  * fences of its jobs may outlive the VM, see loom_sched.c.
@@ -25,6 +25,8 @@ static int loom_ctx_init(struct loom_device *ldev, unsigned int id)
 	ctx->ldev = ldev;
 	ctx->id = id;
 	ldev->ctxs[id] = ctx;
+	if (id == LOOM_CTX_COPY)
+		return 0;
 	/* One bind at a time.  They only write memory and cannot hang. */
 	ctx->sched = loom_sched_create(ldev, &loom_bind_sched_ops, 1, "bind", id);
 	return PTR_ERR_OR_ZERO(ctx->sched);
@@ -39,8 +41,9 @@ int loom_ctx_init_all(struct loom_device *ldev)
 				  sizeof(*ldev->ctxs), GFP_KERNEL);
 	if (!ldev->ctxs)
 		return -ENOMEM;
-	loom_slots_init(&ldev->ctx_slots, 1, ldev->hw.num_contexts);
-	for (i = 1; i < ldev->hw.num_contexts; i++) {
+	loom_slots_init(&ldev->ctx_slots, LOOM_CTX_COPY + 1,
+			ldev->hw.num_contexts);
+	for (i = 0; i < ldev->hw.num_contexts; i++) {
 		ret = loom_ctx_init(ldev, i);
 		if (ret)
 			return ret;
@@ -61,18 +64,25 @@ void loom_ctx_put(struct loom_ctx *ctx, bool leaving)
 	loom_slots_put(&ctx->ldev->ctx_slots, ctx->id, leaving);
 }
 
-/* The three below: only inside drm_dev_enter(). */
+/* Those below: only inside drm_dev_enter(). */
 
 void loom_ctx_set_root(struct loom_ctx *ctx, u64 root)
 {
 	wmb();	/* the table at @root, through the BAR */
-	loom_write64(ctx->ldev, LOOM_REG_CTX_ROOT(ctx->id),
-		     root | LOOM_CTX_ROOT_VALID);
+	ctx->root = root | LOOM_CTX_ROOT_VALID;
+	loom_write64(ctx->ldev, LOOM_REG_CTX_ROOT(ctx->id), ctx->root);
 }
 
 void loom_ctx_clear_root(struct loom_ctx *ctx)
 {
+	ctx->root = 0;
 	loom_write64(ctx->ldev, LOOM_REG_CTX_ROOT(ctx->id), 0);
+}
+
+/* The card has forgotten the context; its tables are in HBM, which it keeps. */
+void loom_ctx_post_reset(struct loom_ctx *ctx)
+{
+	loom_write64(ctx->ldev, LOOM_REG_CTX_ROOT(ctx->id), ctx->root);
 }
 
 /*

@@ -20,6 +20,7 @@
 
 #include <loom/loom_isa.h>
 
+#include "loom_copy.h"
 #include "loom_ctx.h"
 #include "loom_device.h"
 #include "loom_event.h"
@@ -103,7 +104,7 @@ static int loom_device_check_hw(struct loom_device *ldev)
 {
 	const struct loom_hw *hw = &ldev->hw;
 
-	if (!hw->num_queues || hw->num_queues > LOOM_MAX_QUEUES ||
+	if (hw->num_queues < 2 || hw->num_queues > LOOM_MAX_QUEUES ||
 	    hw->num_contexts < 2 || hw->num_contexts > LOOM_MAX_CONTEXTS ||
 	    !hw->num_vectors || !hw->clock_khz || !hw->hbm_size) {
 		drm_err(&ldev->drm, "%u queues, %u contexts, %u vectors, %u kHz, %llu bytes HBM: not a card this driver knows\n",
@@ -225,6 +226,9 @@ int loom_device_init(struct loom_device *ldev, struct pci_dev *pdev)
 	if (ret)
 		return ret;
 	ret = loom_irq_init(ldev);
+	if (ret)
+		return ret;
+	ret = loom_copy_init(ldev);
 	if (ret)
 		return ret;
 	loom_write32(ldev, LOOM_REG_CTRL, LOOM_CTRL_ENABLE);

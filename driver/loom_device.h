@@ -21,6 +21,7 @@
 #include "loom_hbm.h"
 #include "loom_slots.h"
 
+struct loom_copy;
 struct loom_ctx;
 struct loom_events;
 struct loom_irq;
@@ -96,6 +97,11 @@ struct loom_device {
 	/** @sysmem: accounts for system memory, see loom_sysmem.c */
 	struct ttm_resource_manager sysmem;
 
+	/** @copy: clears and moves buffer objects, see loom_copy.c */
+	struct loom_copy *copy;
+	/** @num_lost: clears and moves that failed */
+	atomic_t num_lost;
+
 	/** @sched_wq: runs the schedulers' work; unordered */
 	struct workqueue_struct *sched_wq;
 	/** @reset_wq: ordered; recovery of rings and the watchdog */
@@ -104,7 +110,7 @@ struct loom_device {
 	struct loom_ring **rings;
 	/** @ring_slots: which of @rings are taken */
 	struct loom_slots ring_slots;
-	/** @ctxs: hardware contexts, hw.num_contexts of them; [0] is NULL */
+	/** @ctxs: hardware contexts, hw.num_contexts of them */
 	struct loom_ctx **ctxs;
 	/** @ctx_slots: which of @ctxs are taken */
 	struct loom_slots ctx_slots;

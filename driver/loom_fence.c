@@ -9,6 +9,7 @@
 #include <linux/build_bug.h>
 #include <linux/slab.h>
 
+#include "loom_bo.h"
 #include "loom_fence.h"
 
 static_assert(!offsetof(struct loom_fence, base));
@@ -49,8 +50,11 @@ void loom_fence_init(struct loom_fence *fence, u64 context, u64 seqno)
 /* @error is 0 or negative.  Drops the caller's reference. */
 void loom_fence_signal(struct loom_fence *fence, int error)
 {
-	if (error)
+	if (error) {
+		if (fence->bo)
+			loom_bo_lose(fence->bo);
 		dma_fence_set_error(&fence->base, error);
+	}
 	dma_fence_signal(&fence->base);
 	dma_fence_put(&fence->base);
 }

@@ -8,6 +8,8 @@
 #include <linux/dma-fence.h>
 #include <linux/spinlock.h>
 
+struct loom_bo;
+
 /**
  * struct loom_fence - signalled when the card is done with a job
  */
@@ -16,6 +18,8 @@ struct loom_fence {
 	struct dma_fence base;
 	/** @lock: of @base; own, because the fence may outlive its ring */
 	spinlock_t lock;
+	/** @bo: a kernel's copy: the object, lost before an error is signalled */
+	struct loom_bo *bo;
 };
 
 struct loom_fence *loom_fence_alloc(void);

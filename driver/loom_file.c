@@ -28,7 +28,7 @@ void loom_client_put(struct loom_client *client)
 	kref_put(&client->ref, loom_client_free);
 }
 
-static struct loom_client *loom_client_create(void)
+struct loom_client *loom_client_create(void)
 {
 	struct loom_client *client;
 

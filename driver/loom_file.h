@@ -44,6 +44,7 @@ int loom_file_open(struct drm_device *drm, struct drm_file *file);
 void loom_file_close(struct drm_device *drm, struct drm_file *file);
 int loom_file_add(struct xarray *handles, void *object, u32 *handle);
 
+struct loom_client *loom_client_create(void);
 struct loom_client *loom_client_get(struct loom_client *client);
 void loom_client_put(struct loom_client *client);
 

@@ -6,12 +6,13 @@
  * is a list of blocks, the largest first, so that most of it can be mapped by
  * 2 MiB page table entries.
  *
- * Only the part of HBM that the BAR shows is used: then every object can be
- * mapped and cleared by the CPU.  The card's BAR covers all of HBM unless it
- * was configured otherwise.
+ * The BAR may show only the first part of HBM.  Objects that no CPU has mapped
+ * are put behind that part while there is room; a page fault moves an object into
+ * it.  What the driver itself writes (page tables) is in it from the start.
  *
  * Locking: loom_hbm.lock protects the allocator; it is a leaf.
  */
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
 
@@ -19,6 +20,11 @@
 
 #include "loom_device.h"
 #include "loom_hbm.h"
+
+static uint loom_hbm_visible_mb;
+module_param_named(hbm_visible_mb, loom_hbm_visible_mb, uint, 0444);
+MODULE_PARM_DESC(hbm_visible_mb,
+		 "MiB of HBM the CPU may map, to test with a small BAR (default: all that the BAR shows)");
 
 /* What the CPU clears before it looks whether others want to run. */
 #define LOOM_HBM_CLEAR_STEP	SZ_1M
@@ -41,7 +47,7 @@ static int loom_hbm_alloc_blocks(struct loom_hbm *hbm,
 
 	if (place->fpfn || place->lpfn)
 		flags |= GPU_BUDDY_RANGE_ALLOCATION;
-	if (place->flags & TTM_PL_FLAG_TOPDOWN)
+	if (place->flags & TTM_PL_FLAG_TOPDOWN && hbm->visible < hbm->mm.size)
 		flags |= GPU_BUDDY_TOPDOWN_ALLOCATION;
 	if (!end)
 		end = hbm->mm.size;
@@ -89,6 +95,7 @@ static void loom_hbm_free(struct ttm_resource_manager *man,
 
 	mutex_lock(&hbm->lock);
 	gpu_buddy_free_list(&hbm->mm, &hres->blocks, 0);
+	WRITE_ONCE(hbm->frees, hbm->frees + 1);
 	mutex_unlock(&hbm->lock);
 	ttm_resource_fini(man, res);
 	kfree(hres);
@@ -105,10 +112,49 @@ static void loom_hbm_debug(struct ttm_resource_manager *man,
 	mutex_unlock(&hbm->lock);
 }
 
-/* The whole BAR is usable: any range fits as well as any other. */
+static u64 loom_hbm_place_end(struct loom_hbm *hbm,
+			      const struct ttm_place *place)
+{
+	return place->lpfn ? (u64)place->lpfn << PAGE_SHIFT : hbm->mm.size;
+}
+
+/* Would freeing @res help somebody who needs @place? */
+static bool loom_hbm_intersects(struct ttm_resource_manager *man,
+				struct ttm_resource *res,
+				const struct ttm_place *place, size_t size)
+{
+	struct loom_hbm *hbm = to_loom_hbm(man);
+	u64 end = loom_hbm_place_end(hbm, place);
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, &to_loom_hbm_resource(res)->blocks, link)
+		if (gpu_buddy_block_offset(block) < end)
+			return true;
+	return false;
+}
+
+/* Is all of @res in @place? */
+static bool loom_hbm_compatible(struct ttm_resource_manager *man,
+				struct ttm_resource *res,
+				const struct ttm_place *place, size_t size)
+{
+	struct loom_hbm *hbm = to_loom_hbm(man);
+	u64 end = loom_hbm_place_end(hbm, place);
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, &to_loom_hbm_resource(res)->blocks, link)
+		if (gpu_buddy_block_offset(block) +
+		    gpu_buddy_block_size(&hbm->mm, block) > end)
+			return false;
+	return true;
+}
+
+/* Places begin at 0 always. */
 static const struct ttm_resource_manager_func loom_hbm_funcs = {
 	.alloc = loom_hbm_alloc,
 	.free = loom_hbm_free,
+	.intersects = loom_hbm_intersects,
+	.compatible = loom_hbm_compatible,
 	.debug = loom_hbm_debug,
 };
 
@@ -126,34 +172,42 @@ static void loom_hbm_fini(struct drm_device *drm, void *data)
 	mutex_destroy(&hbm->lock);
 }
 
-static int loom_hbm_map_bar(struct loom_device *ldev, u64 *size)
+static u64 loom_hbm_usable_bar(struct loom_device *ldev)
+{
+	u64 bar = pci_resource_len(to_pci_dev(ldev->drm.dev), LOOM_BAR_HBM);
+	u64 limit = (u64)loom_hbm_visible_mb << 20;
+
+	if (limit)
+		bar = min(bar, limit);
+	return ALIGN_DOWN(min(bar, ldev->hw.hbm_size), LOOM_HUGE_SIZE);
+}
+
+static int loom_hbm_map_bar(struct loom_device *ldev)
 {
 	struct pci_dev *pdev = to_pci_dev(ldev->drm.dev);
 	struct loom_hbm *hbm = &ldev->hbm;
-	u64 bar = pci_resource_len(pdev, LOOM_BAR_HBM);
 	int ret;
 
-	*size = ALIGN_DOWN(min(bar, ldev->hw.hbm_size), LOOM_HUGE_SIZE);
-	if (!*size) {
-		drm_err(&ldev->drm, "no room in the address map for the HBM BAR (%llu bytes)\n",
-			bar);
+	hbm->visible = loom_hbm_usable_bar(ldev);
+	if (!hbm->visible) {
+		drm_err(&ldev->drm, "no room in the address map for the HBM BAR\n");
 		return -ENODEV;
 	}
 	ret = pcim_request_region(pdev, LOOM_BAR_HBM, "loom-hbm");
 	if (ret)
 		return ret;
 	hbm->io_start = pci_resource_start(pdev, LOOM_BAR_HBM);
-	hbm->cpu = devm_ioremap_wc(&pdev->dev, hbm->io_start, *size);
+	hbm->cpu = devm_ioremap_wc(&pdev->dev, hbm->io_start, hbm->visible);
 	return hbm->cpu ? 0 : -ENOMEM;
 }
 
 int loom_hbm_init(struct loom_device *ldev)
 {
+	u64 size = ALIGN_DOWN(ldev->hw.hbm_size, LOOM_HUGE_SIZE);
 	struct loom_hbm *hbm = &ldev->hbm;
-	u64 size;
 	int ret;
 
-	ret = loom_hbm_map_bar(ldev, &size);
+	ret = loom_hbm_map_bar(ldev);
 	if (ret)
 		return ret;
 	ret = gpu_buddy_init(&hbm->mm, size, PAGE_SIZE);
@@ -165,6 +219,16 @@ int loom_hbm_init(struct loom_device *ldev)
 	ttm_set_driver_manager(&ldev->ttm, LOOM_PL_HBM, &hbm->manager);
 	ttm_resource_manager_set_used(&hbm->manager, true);
 	return drmm_add_action_or_reset(&ldev->drm, loom_hbm_fini, hbm);
+}
+
+/* Can the CPU reach all of @res? */
+bool loom_hbm_is_visible(struct loom_hbm *hbm, struct ttm_resource *res)
+{
+	const struct ttm_place place = {
+		.lpfn = hbm->visible >> PAGE_SHIFT,
+	};
+
+	return loom_hbm_compatible(&hbm->manager, res, &place, 0);
 }
 
 u64 loom_hbm_avail(struct loom_hbm *hbm)
@@ -216,7 +280,10 @@ static void loom_hbm_clear_block(struct loom_hbm *hbm,
 	}
 }
 
-/* Fill a resource with zeros.  Only inside drm_dev_enter(). */
+/*
+ * Fill a visible resource with zeros, now: for the driver's own, which are small.
+ * Only inside drm_dev_enter().
+ */
 void loom_hbm_clear(struct loom_hbm *hbm, struct ttm_resource *res)
 {
 	struct gpu_buddy_block *block;

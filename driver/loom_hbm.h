@@ -26,9 +26,13 @@ struct loom_hbm {
 	struct mutex lock;
 	/** @mm: the allocator; offset 0 is the start of HBM */
 	struct gpu_buddy mm;
+	/** @visible: bytes, from the start, that the BAR shows */
+	u64 visible;
+	/** @frees: counts how often memory was freed; read without @lock */
+	u32 frees;
 	/** @io_start: bus address of the BAR */
 	resource_size_t io_start;
-	/** @cpu: all of it, write-combined; only inside drm_dev_enter() */
+	/** @cpu: the visible part, write-combined; only inside drm_dev_enter() */
 	void __iomem *cpu;
 };
 
@@ -49,6 +53,7 @@ to_loom_hbm_resource(struct ttm_resource *res)
 }
 
 int loom_hbm_init(struct loom_device *ldev);
+bool loom_hbm_is_visible(struct loom_hbm *hbm, struct ttm_resource *res);
 u64 loom_hbm_avail(struct loom_hbm *hbm);
 u64 loom_hbm_offset(struct loom_hbm *hbm, struct ttm_resource *res, u64 pos);
 void loom_hbm_clear(struct loom_hbm *hbm, struct ttm_resource *res);

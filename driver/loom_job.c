@@ -32,6 +32,10 @@ static struct dma_fence *loom_job_emit(struct loom_job *job)
 	struct loom_queue *queue = job->queue;
 	int idx, ret;
 
+	/* One of them failed: what the job would work on is not its client's. */
+	if (job->after_moves &&
+	    job->num_lost != atomic_read(&queue->ldev->num_lost))
+		return ERR_PTR(-EIO);
 	if (!drm_dev_enter(&queue->ldev->drm, &idx))
 		return ERR_PTR(-ENODEV);
 	ret = loom_ring_emit(queue->ring, job->cmd_va, job->cmd_size, fence);
@@ -94,6 +98,7 @@ struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file
 	job->queue = loom_queue_get(queue);
 	job->cmd_va = ujob->cmd_va;
 	job->cmd_size = ujob->cmd_size;
+	job->num_lost = atomic_read(&queue->ldev->num_lost);
 	loom_device_job_get(queue->ldev);
 	return job;
 

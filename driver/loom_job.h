@@ -26,6 +26,10 @@ struct loom_job {
 	u64 cmd_va;
 	/** @cmd_size: their size in bytes */
 	u32 cmd_size;
+	/** @after_moves: clears or moves of objects may come before it */
+	bool after_moves;
+	/** @num_lost: loom_device.num_lost when it was made */
+	int num_lost;
 };
 
 extern const struct drm_sched_backend_ops loom_job_sched_ops;

@@ -26,8 +26,8 @@
 #include <linux/slab.h>
 
 #include "loom_bo.h"
-#include "loom_cursor.h"
 #include "loom_device.h"
+#include "loom_extents.h"
 #include "loom_mmu.h"
 #include "loom_pt.h"
 
@@ -236,7 +236,7 @@ static bool loom_mmu_is_region(u64 va, u64 end)
 static bool loom_mmu_is_huge(const struct loom_cursor *c, u64 va, u64 end)
 {
 	return loom_mmu_is_region(va, end) &&
-	       IS_ALIGNED(c->addr, LOOM_HUGE_SIZE) &&
+	       IS_ALIGNED(loom_cursor_addr(c), LOOM_HUGE_SIZE) &&
 	       loom_cursor_is_run(c, LOOM_HUGE_SIZE);
 }
 
@@ -247,7 +247,7 @@ int loom_mmu_prepare_map(struct loom_mmu *mmu, const struct loom_mmu_map *map)
 	u64 va, end;
 	int ret;
 
-	loom_cursor_init(&c, map->bo, map->bo_offset);
+	loom_cursor_init(&c, map->memory);
 	for (va = map->va; va < map->end; va = end) {
 		end = loom_pt_region_end(va, map->end);
 		ret = loom_mmu_need(mmu, va, loom_mmu_is_huge(&c, va, end));
@@ -256,6 +256,16 @@ int loom_mmu_prepare_map(struct loom_mmu *mmu, const struct loom_mmu_map *map)
 		loom_cursor_advance(&c, end - va);
 	}
 	return 0;
+}
+
+/* For a range that will be mapped over and over, in any way. */
+int loom_mmu_prepare_window(struct loom_mmu *mmu, u64 va, u64 end)
+{
+	int ret = 0;
+
+	for (; !ret && va < end; va = loom_pt_region_end(va, end))
+		ret = loom_mmu_need(mmu, va, 0);
+	return ret;
 }
 
 /* A 2 MiB page that loses a part needs a table for the rest. */
@@ -289,22 +299,26 @@ static void loom_mmu_inherit(struct loom_mmu_table *table, u64 pte)
 }
 
 static void loom_mmu_write_pages(struct loom_mmu_table *table, u64 va, u64 end,
-				 struct loom_cursor *c, bool readonly)
+				 struct loom_cursor *c,
+				 const struct loom_mmu_map *map)
 {
 	for (; va < end; va += LOOM_PAGE_SIZE) {
 		u64 pte = 0;
 
 		if (c) {
-			pte = loom_pt_leaf(c->kind, c->addr, false, readonly);
+			pte = loom_pt_leaf(map->memory->kind,
+					   loom_cursor_addr(c), false,
+					   map->readonly);
 			loom_cursor_advance(c, LOOM_PAGE_SIZE);
 		}
 		writeq(pte, &table->pte[loom_pt_index(va, 0)]);
 	}
 }
 
-/* Write [va, end) of one region through its table of level 0. */
+/* Write [va, end) of one region through its table of level 0; no @c: unmap. */
 static void loom_mmu_write_part(struct loom_mmu_table *level1, u64 va, u64 end,
-				struct loom_cursor *c, bool readonly)
+				struct loom_cursor *c,
+				const struct loom_mmu_map *map)
 {
 	struct loom_mmu_table *table = loom_mmu_child(level1, va, 1);
 	u64 __iomem *entry = &level1->pte[loom_pt_index(va, 1)];
@@ -317,7 +331,7 @@ static void loom_mmu_write_part(struct loom_mmu_table *level1, u64 va, u64 end,
 		return;
 	if (!hooked)
 		loom_mmu_inherit(table, pte);
-	loom_mmu_write_pages(table, va, end, c, readonly);
+	loom_mmu_write_pages(table, va, end, c, map);
 	if (!hooked) {
 		/* The entries before the table. */
 		wmb();
@@ -331,17 +345,18 @@ void loom_mmu_write_map(struct loom_mmu *mmu, const struct loom_mmu_map *map)
 	struct loom_cursor c;
 	u64 va, end;
 
-	loom_cursor_init(&c, map->bo, map->bo_offset);
+	loom_cursor_init(&c, map->memory);
 	for (va = map->va; va < map->end; va = end) {
 		end = loom_pt_region_end(va, map->end);
 		level1 = loom_mmu_find(mmu, va, 1);
 		if (WARN_ON_ONCE(!level1))
 			return;
 		if (!loom_mmu_is_huge(&c, va, end)) {
-			loom_mmu_write_part(level1, va, end, &c, map->readonly);
+			loom_mmu_write_part(level1, va, end, &c, map);
 			continue;
 		}
-		writeq(loom_pt_leaf(c.kind, c.addr, true, map->readonly),
+		writeq(loom_pt_leaf(map->memory->kind, loom_cursor_addr(&c),
+				    true, map->readonly),
 		       &level1->pte[loom_pt_index(va, 1)]);
 		loom_cursor_advance(&c, LOOM_HUGE_SIZE);
 	}
@@ -370,6 +385,6 @@ void loom_mmu_write_unmap(struct loom_mmu *mmu, u64 va, u64 end)
 		else if (loom_mmu_is_region(va, next))
 			writeq(0, &level1->pte[loom_pt_index(va, 1)]);
 		else
-			loom_mmu_write_part(level1, va, next, NULL, false);
+			loom_mmu_write_part(level1, va, next, NULL, NULL);
 	}
 }

@@ -7,8 +7,8 @@
 
 #include <linux/types.h>
 
-struct loom_bo;
 struct loom_device;
+struct loom_extents;
 struct loom_mmu;
 
 /**
@@ -19,10 +19,8 @@ struct loom_mmu_map {
 	u64 va;
 	/** @end: first address behind the range */
 	u64 end;
-	/** @bo: object to map, NULL for SRAM */
-	struct loom_bo *bo;
-	/** @bo_offset: position in @bo or SRAM that @va maps to */
-	u64 bo_offset;
+	/** @memory: what to map, as long as the range; not looked at by unmaps */
+	struct loom_extents *memory;
 	/** @readonly: the card may not write */
 	bool readonly;
 };
@@ -31,6 +29,7 @@ struct loom_mmu *loom_mmu_create(struct loom_device *ldev);
 void loom_mmu_destroy(struct loom_mmu *mmu);
 u64 loom_mmu_root(const struct loom_mmu *mmu);
 
+int loom_mmu_prepare_window(struct loom_mmu *mmu, u64 va, u64 end);
 int loom_mmu_prepare_map(struct loom_mmu *mmu, const struct loom_mmu_map *map);
 int loom_mmu_prepare_unmap(struct loom_mmu *mmu, u64 va, u64 end);
 void loom_mmu_write_map(struct loom_mmu *mmu, const struct loom_mmu_map *map);

@@ -67,7 +67,7 @@ static int loom_query_memory(struct loom_device *ldev,
 	*info = (struct drm_loom_memory_info) {
 		.hbm_total = total,
 		.hbm_used = total - loom_hbm_avail(&ldev->hbm),
-		.hbm_visible = total,
+		.hbm_visible = ldev->hbm.visible,
 		.system_used = ttm_resource_manager_usage(&ldev->sysmem),
 	};
 	return 0;

@@ -5,7 +5,8 @@
  * A ring is a hardware queue: entries and completion records in system memory,
  * a doorbell, an interrupt.  It belongs to the card and is lent to one user
  * queue at a time.  Its drm_gpu_scheduler has as many credits as the ring has
- * entries, so a job that reaches the card always finds a free one.
+ * entries, so a job that reaches the card always finds a free one.  Ring 0 is
+ * never lent: it is the kernel's own, see loom_copy.c.
  *
  * A job is over when its completion record carries its number; no register is
  * read to find out.  Its fence then signals in the interrupt handler.
@@ -32,6 +33,7 @@
 
 #include <drm/loom_accel.h>
 
+#include "loom_copy.h"
 #include "loom_device.h"
 #include "loom_fence.h"
 #include "loom_file.h"
@@ -92,6 +94,12 @@ struct loom_ring {
 	enum loom_ring_phase phase;
 	/** @lease: counts how often the ring was lent */
 	u64 lease;
+	/** @ctx: hardware context its jobs run in */
+	unsigned int ctx;
+	/** @priority: of the hardware, 0..3 */
+	u32 priority;
+	/** @base: number of the last job before the card started at index 0 */
+	u64 base;
 	/** @emitted: number of the newest job given to the card, from 1 */
 	u64 emitted;
 	/** @done: number of the newest job that is over */
@@ -104,9 +112,16 @@ struct loom_ring {
 	struct drm_loom_queue_state state;
 };
 
+/* Where the fence of a job is. */
 static unsigned int loom_ring_slot(u64 number)
 {
 	return (number - 1) % LOOM_RING_SIZE;
+}
+
+/* The card's index of a job: it counts from where it was last started. */
+static u32 loom_ring_index(const struct loom_ring *ring, u64 number)
+{
+	return number - 1 - ring->base;
 }
 
 static u32 loom_ring_reg(const struct loom_ring *ring, u32 reg)
@@ -177,7 +192,8 @@ static void loom_ring_consume(struct loom_ring *ring)
 
 	lockdep_assert_held(&ring->lock);
 	while (ring->phase == LOOM_RING_RUNNING && ring->done != ring->emitted) {
-		c = &ring->compl[loom_ring_slot(ring->done + 1)];
+		c = &ring->compl[loom_ring_index(ring, ring->done + 1) %
+				 LOOM_RING_SIZE];
 		if (READ_ONCE(c->seq) != ring->done + 1)
 			break;
 		dma_rmb();	/* the number before the rest */
@@ -200,7 +216,9 @@ void loom_ring_irq(struct loom_ring *ring)
 static void loom_ring_write_entry(struct loom_ring *ring, u64 cmd_va,
 				  u32 cmd_size)
 {
-	ring->entries[loom_ring_slot(ring->emitted)] = (struct loom_ring_entry) {
+	u32 index = loom_ring_index(ring, ring->emitted);
+
+	ring->entries[index % LOOM_RING_SIZE] = (struct loom_ring_entry) {
 		.type = LOOM_RING_EXEC,
 		.flags = LOOM_RING_F_IRQ,
 		.cmd_va = cmd_va,
@@ -209,8 +227,7 @@ static void loom_ring_write_entry(struct loom_ring *ring, u64 cmd_va,
 	};
 	/* Entry, page tables and data before the doorbell. */
 	wmb();
-	writel(ring->emitted, ring->ldev->doorbells +
-			      ring->id * LOOM_DOORBELL_STRIDE);
+	writel(index + 1, ring->ldev->doorbells + ring->id * LOOM_DOORBELL_STRIDE);
 }
 
 /**
@@ -510,23 +527,23 @@ static int loom_ring_alloc_memory(struct loom_ring *ring)
 	return 0;
 }
 
-static void loom_ring_clear(struct loom_ring *ring, struct loom_client *client)
+static void loom_ring_clear(struct loom_ring *ring)
 {
 	unsigned long flags;
 
+	lockdep_assert_held(&ring->stop_lock);
 	spin_lock_irqsave(&ring->lock, flags);
 	ring->lease++;
 	memset(ring->compl, 0, LOOM_RING_SIZE * sizeof(*ring->compl));
+	ring->base = 0;
 	ring->emitted = 0;
 	ring->done = 0;
-	ring->client = loom_client_get(client);
 	ring->state = (struct drm_loom_queue_state) { };
 	ring->phase = LOOM_RING_RUNNING;
 	spin_unlock_irqrestore(&ring->lock, flags);
 }
 
-static void loom_ring_start_hw(struct loom_ring *ring, unsigned int ctx,
-			       u32 priority)
+static void loom_ring_start_hw(struct loom_ring *ring)
 {
 	struct loom_device *ldev = ring->ldev;
 	u64 compl = ring->entries_dma + LOOM_RING_SIZE * sizeof(*ring->entries);
@@ -535,11 +552,12 @@ static void loom_ring_start_hw(struct loom_ring *ring, unsigned int ctx,
 		     ring->entries_dma);
 	loom_write32(ldev, loom_ring_reg(ring, LOOM_QUEUE_RING_SIZE_LOG2),
 		     LOOM_RING_LOG2);
-	loom_write32(ldev, loom_ring_reg(ring, LOOM_QUEUE_CTX), ctx);
+	loom_write32(ldev, loom_ring_reg(ring, LOOM_QUEUE_CTX), ring->ctx);
 	loom_write64(ldev, loom_ring_reg(ring, LOOM_QUEUE_COMPL_BASE), compl);
 	loom_write32(ldev, loom_ring_reg(ring, LOOM_QUEUE_VECTOR),
 		     loom_irq_vector(ldev, ring->id));
-	loom_write32(ldev, loom_ring_reg(ring, LOOM_QUEUE_PRIORITY), priority);
+	loom_write32(ldev, loom_ring_reg(ring, LOOM_QUEUE_PRIORITY),
+		     ring->priority);
 	loom_write32(ldev, loom_ring_reg(ring, LOOM_QUEUE_CTRL),
 		     LOOM_QUEUE_CTRL_ENABLE);
 }
@@ -563,10 +581,48 @@ int loom_ring_start(struct loom_ring *ring, unsigned int ctx, u32 priority,
 	if (ret)
 		return ret;
 	mutex_lock(&ring->stop_lock);
-	loom_ring_clear(ring, client);
-	loom_ring_start_hw(ring, ctx, priority);
+	ring->ctx = ctx;
+	ring->priority = priority;
+	ring->client = loom_client_get(client);
+	loom_ring_clear(ring);
+	loom_ring_start_hw(ring);
 	mutex_unlock(&ring->stop_lock);
 	return 0;
+}
+
+/* Take a ring that was stopped into service again.  Inside drm_dev_enter(). */
+void loom_ring_restart(struct loom_ring *ring)
+{
+	mutex_lock(&ring->stop_lock);
+	if (ring->phase == LOOM_RING_STOPPED) {
+		loom_ring_clear(ring);
+		loom_ring_start_hw(ring);
+	}
+	mutex_unlock(&ring->stop_lock);
+}
+
+/* Reset of the card ------------------------------------------------------- */
+
+/**
+ * loom_ring_post_reset() - the card has forgotten the ring
+ * @ring: the ring, without jobs on the card; inside drm_dev_enter()
+ *
+ * The card starts at index 0 again, job numbers go on.
+ */
+void loom_ring_post_reset(struct loom_ring *ring)
+{
+	unsigned long flags;
+	bool running;
+
+	mutex_lock(&ring->stop_lock);
+	spin_lock_irqsave(&ring->lock, flags);
+	running = ring->phase == LOOM_RING_RUNNING;
+	WARN_ON_ONCE(running && ring->done != ring->emitted);
+	ring->base = ring->emitted;
+	spin_unlock_irqrestore(&ring->lock, flags);
+	if (running)
+		loom_ring_start_hw(ring);
+	mutex_unlock(&ring->stop_lock);
 }
 
 /* The card's life --------------------------------------------------------- */
@@ -594,8 +650,12 @@ static int loom_ring_init(struct loom_device *ldev, unsigned int id)
 	if (ret)
 		return ret;
 	ldev->rings[id] = ring;
-	ring->sched = loom_sched_create(ldev, &loom_job_sched_ops, LOOM_RING_SIZE,
-					"queue", id);
+	if (id == LOOM_RING_COPY)
+		ring->sched = loom_sched_create(ldev, &loom_copy_sched_ops, 1,
+						"copy", id);
+	else
+		ring->sched = loom_sched_create(ldev, &loom_job_sched_ops,
+						LOOM_RING_SIZE, "queue", id);
 	return PTR_ERR_OR_ZERO(ring->sched);
 }
 
@@ -608,7 +668,8 @@ int loom_ring_init_all(struct loom_device *ldev)
 				   sizeof(*ldev->rings), GFP_KERNEL);
 	if (!ldev->rings)
 		return -ENOMEM;
-	loom_slots_init(&ldev->ring_slots, 0, ldev->hw.num_queues);
+	loom_slots_init(&ldev->ring_slots, LOOM_RING_COPY + 1,
+			ldev->hw.num_queues);
 	for (i = 0; i < ldev->hw.num_queues; i++) {
 		ret = loom_ring_init(ldev, i);
 		if (ret)

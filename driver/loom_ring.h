@@ -14,6 +14,9 @@ struct loom_device;
 struct loom_fence;
 struct loom_ring;
 
+/* The ring that the kernel keeps for itself, see loom_copy.c. */
+#define LOOM_RING_COPY	0
+
 /**
  * enum loom_ring_stop - why a ring is stopped
  */
@@ -47,6 +50,8 @@ struct loom_ring *loom_ring_get(struct loom_device *ldev);
 void loom_ring_put(struct loom_ring *ring, bool leaving);
 int loom_ring_start(struct loom_ring *ring, unsigned int ctx, u32 priority,
 		    struct loom_client *client);
+void loom_ring_restart(struct loom_ring *ring);
+void loom_ring_post_reset(struct loom_ring *ring);
 void loom_ring_stop(struct loom_ring *ring, enum loom_ring_stop why);
 void loom_ring_timeout(struct loom_ring *ring,
 		       const struct loom_ring_watch *watch);

@@ -22,6 +22,7 @@
 #include "loom_device.h"
 #include "loom_job.h"
 #include "loom_queue.h"
+#include "loom_rebind.h"
 #include "loom_ring.h"
 #include "loom_submit.h"
 #include "loom_sync.h"
@@ -38,6 +39,8 @@ struct loom_submit {
 	struct loom_queue *queue;
 	/** @num_jobs: number of @ujob, @job and @syncs */
 	u32 num_jobs;
+	/** @after_moves: the first job has something to wait for */
+	bool after_moves;
 	/** @ujob: as user space wrote them */
 	struct drm_loom_job *ujob;
 	/** @job: the jobs, NULL once pushed */
@@ -112,6 +115,7 @@ static int loom_submit_add_moves(struct loom_submit *submit,
 		if (ret)
 			break;
 	}
+	submit->after_moves = !xa_empty(&submit->job[0]->base.dependencies);
 	return ret;
 }
 
@@ -121,6 +125,7 @@ static void loom_submit_push_job(struct loom_submit *submit, u32 i,
 	struct drm_sched_job *job = &submit->job[i]->base;
 	struct dma_fence *done;
 
+	submit->job[i]->after_moves = submit->after_moves;
 	drm_sched_job_arm(job);
 	done = &job->s_fence->finished;
 	if (i == submit->num_jobs - 1)
@@ -130,6 +135,24 @@ static void loom_submit_push_job(struct loom_submit *submit, u32 i,
 	/* The scheduler's from here on. */
 	submit->job[i] = NULL;
 	drm_sched_entity_push_job(job);
+}
+
+/* Lock the VM and all its objects, with what the page table says of them true. */
+static int loom_submit_lock(struct loom_vm *vm, struct drm_gpuvm_exec *exec)
+{
+	bool useful = loom_rebind_is_useful(vm);
+	int ret;
+
+	for (;;) {
+		ret = drm_gpuvm_exec_lock(exec);
+		if (ret || (!useful && !loom_rebind_is_needed(vm)))
+			return ret;
+		drm_gpuvm_exec_unlock(exec);
+		useful = false;
+		ret = loom_rebind(vm);
+		if (ret)
+			return ret;
+	}
 }
 
 static int loom_submit_push(struct loom_submit *submit)
@@ -142,7 +165,7 @@ static int loom_submit_push(struct loom_submit *submit)
 	int ret;
 	u32 i;
 
-	ret = drm_gpuvm_exec_lock(&exec);
+	ret = loom_submit_lock(submit->queue->vm, &exec);
 	if (ret)
 		return ret;
 	ret = loom_submit_add_moves(submit, &exec.exec);

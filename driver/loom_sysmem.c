@@ -59,8 +59,8 @@ static void loom_sysmem_fini(struct drm_device *drm, void *data)
 
 int loom_sysmem_init(struct loom_device *ldev)
 {
-	/* TTM swaps above half of the memory; more would only thrash. */
-	u64 size = (u64)totalram_pages() * PAGE_SIZE / 2;
+	/* TTM swaps out above half of the memory: stay clear of that. */
+	u64 size = (u64)totalram_pages() * PAGE_SIZE / 8 * 3;
 
 	ldev->sysmem.use_tt = true;
 	ldev->sysmem.func = &loom_sysmem_funcs;

@@ -2,11 +2,18 @@
 /*
  * DOC: Memory types
  *
- * HBM (loom_hbm.c) and system memory (loom_sysmem.c).  For now a buffer object
- * stays where it was created: nothing is evicted or swapped while it lives, so
- * page table entries once written stay true.  TTM is asked for leave in
- * loom_ttm_eviction_valuable(); eviction will start there and in
- * loom_ttm_move().
+ * HBM (loom_hbm.c) and system memory, mapped for the card (loom_sysmem.c), which
+ * is not swapped out.
+ *
+ * When HBM is full, new objects push out those that were put there longest ago: to
+ * system memory, where the card can use them too, only more slowly.  Nothing that
+ * was pushed out pushes others out in turn; it goes back when there is room, see
+ * loom_rebind.c.  Page tables never move.
+ *
+ * A move changes where the object is at once.  The card's copy follows when the
+ * jobs before have finished with the old place (loom_copy.c), and jobs after wait
+ * for it by its fence in the dma_resv.  All mappings of the object are marked as
+ * evicted in their VMs, which write them again before their next job.
  *
  * A dying object keeps its memory until the last fence in its dma_resv has
  * signalled: TTM's delayed destruction.
@@ -19,7 +26,9 @@
 #include <drm/ttm/ttm_pool.h>
 #include <drm/ttm/ttm_tt.h>
 
+#include "loom_bo.h"
 #include "loom_compat.h"
+#include "loom_copy.h"
 #include "loom_device.h"
 #include "loom_sysmem.h"
 #include "loom_ttm.h"
@@ -61,17 +70,59 @@ static void loom_ttm_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
 	kfree(tt);
 }
 
+/* Is there room in system memory?  Without it nothing can leave HBM. */
+static bool loom_ttm_can_evict(struct loom_device *ldev,
+			       struct ttm_buffer_object *tbo)
+{
+	struct ttm_resource_manager *man = &ldev->sysmem;
+
+	return ttm_resource_manager_usage(man) + tbo->base.size <= man->size;
+}
+
 static bool loom_ttm_eviction_valuable(struct ttm_buffer_object *tbo,
 				       const struct ttm_place *place)
 {
-	/* The dead may be waited for, the living stay. */
-	return tbo->deleted;
+	struct loom_device *ldev = ttm_to_loom_device(tbo->bdev);
+
+	/* The dead may be waited for. */
+	if (tbo->deleted)
+		return true;
+	if (tbo->type == ttm_bo_type_kernel ||
+	    tbo->resource->mem_type != LOOM_PL_HBM ||
+	    !loom_ttm_can_evict(ldev, tbo))
+		return false;
+	return ttm_bo_eviction_valuable(tbo, place);
 }
 
 static void loom_ttm_evict_flags(struct ttm_buffer_object *tbo,
 				 struct ttm_placement *placement)
 {
-	placement->num_placement = 0;
+	static const struct ttm_place system = {
+		.mem_type = LOOM_PL_SYSMEM,
+	};
+
+	*placement = (struct ttm_placement) { };
+	if (tbo->deleted)
+		return;
+	placement->num_placement = 1;
+	placement->placement = &system;
+}
+
+static int loom_ttm_move_by_card(struct ttm_buffer_object *tbo, bool evict,
+				 struct ttm_resource *new_mem)
+{
+	struct dma_fence *fence;
+	int idx, ret;
+
+	if (!drm_dev_enter(tbo->base.dev, &idx))
+		return -ENODEV;
+	fence = loom_copy_move(ttm_to_loom_bo(tbo), new_mem);
+	drm_dev_exit(idx);
+	if (IS_ERR(fence))
+		return PTR_ERR(fence);
+	ret = ttm_bo_move_accel_cleanup(tbo, fence, evict, true, new_mem);
+	dma_fence_put(fence);
+	return ret;
 }
 
 static int loom_ttm_move(struct ttm_buffer_object *tbo, bool evict,
@@ -79,12 +130,21 @@ static int loom_ttm_move(struct ttm_buffer_object *tbo, bool evict,
 			 struct ttm_resource *new_mem, struct ttm_place *hop)
 {
 	struct ttm_resource *old_mem = tbo->resource;
+	bool from_hbm = old_mem && old_mem->mem_type == LOOM_PL_HBM;
+	bool to_hbm = new_mem->mem_type == LOOM_PL_HBM;
+	int ret = 0;
 
 	if (!old_mem) {
 		ttm_bo_move_null(tbo, new_mem);
 		return 0;
 	}
-	return -EOPNOTSUPP;
+	if (from_hbm || to_hbm)
+		ret = loom_ttm_move_by_card(tbo, evict, new_mem);
+	else
+		ttm_bo_move_null(tbo, new_mem);
+	if (!ret)
+		drm_gpuvm_bo_gem_evict(&tbo->base, true);
+	return ret;
 }
 
 static int loom_ttm_io_mem_reserve(struct ttm_device *ttm,
@@ -94,6 +154,8 @@ static int loom_ttm_io_mem_reserve(struct ttm_device *ttm,
 
 	if (mem->mem_type != LOOM_PL_HBM)
 		return 0;
+	if (!loom_hbm_is_visible(&ldev->hbm, mem))
+		return -EINVAL;
 	/* True of the first page only; loom_ttm_io_mem_pfn() knows the rest. */
 	mem->bus.offset = ldev->hbm.io_start + loom_hbm_offset(&ldev->hbm, mem, 0);
 	mem->bus.is_iomem = true;
@@ -129,7 +191,8 @@ static int loom_ttm_access_memory(struct ttm_buffer_object *tbo,
 	int done = 0;
 	int idx;
 
-	if (!drm_dev_enter(&ldev->drm, &idx))
+	if (!loom_hbm_is_visible(&ldev->hbm, tbo->resource) ||
+	    !drm_dev_enter(&ldev->drm, &idx))
 		return -EIO;
 	while (done < len) {
 		size_t n = min_t(size_t, len - done,

@@ -32,6 +32,7 @@
 #include "loom_file.h"
 #include "loom_mmu.h"
 #include "loom_queue.h"
+#include "loom_rebind.h"
 #include "loom_vm.h"
 
 /* The end ----------------------------------------------------------------- */
@@ -95,6 +96,7 @@ static void loom_vm_free(struct drm_gpuvm *gpuvm)
 
 static const struct drm_gpuvm_ops loom_vm_ops = {
 	.vm_free = loom_vm_free,
+	.vm_bo_validate = loom_rebind_validate,
 	LOOM_BIND_GPUVM_STEPS,
 };
 

@@ -25,7 +25,14 @@ struct loom_vma {
 	struct drm_gpuva base;
 	/** @flags: DRM_LOOM_VM_MAP_* */
 	u32 flags;
+	/** @stale: its object has moved since it was written */
+	bool stale;
 };
+
+static inline struct loom_vma *to_loom_vma(struct drm_gpuva *va)
+{
+	return container_of(va, struct loom_vma, base);
+}
 
 /**
  * struct loom_vm - an address space
@@ -43,6 +50,14 @@ struct loom_vm {
 	struct loom_mmu *mmu;
 	/** @lock: protects the tree, @last_bind, and the order of binds */
 	struct mutex lock;
+	/** @stale: some mapping may be; under the VM's dma_resv */
+	bool stale;
+	/** @displaced: some object is not in HBM for want of room; likewise */
+	bool displaced;
+	/** @hbm_frees: loom_hbm.frees when that was so; likewise */
+	u32 hbm_frees;
+	/** @num_lost: loom_device.num_lost when no object was lost; likewise */
+	int num_lost;
 	/** @binds: queue of asynchronous binds */
 	struct drm_sched_entity binds;
 	/** @last_bind: finished fence of the newest asynchronous bind, or NULL */

@@ -125,7 +125,7 @@ struct drm_loom_device_info {
 	__u32 isa_version;
 	/** @features: LOOM_FEATURE_* */
 	__u32 features;
-	/** @num_queues: hardware queues */
+	/** @num_queues: hardware queues; one is the kernel's */
 	__u32 num_queues;
 	/** @num_contexts: hardware contexts (one per VM; one is the kernel's) */
 	__u32 num_contexts;
