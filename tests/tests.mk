@@ -28,7 +28,8 @@ check-unit: $(UNIT_TESTS)
 # The tests that use threads, under ThreadSanitizer.
 TSAN	   := $(BUILD)/tsan
 TSANFLAGS  := -fsanitize=thread -O1 -fno-omit-frame-pointer
-TSAN_TESTS := $(TSAN)/tests/check_queue $(TSAN)/tests/check_mmu
+TSAN_TESTS := $(TSAN)/tests/check_queue $(TSAN)/tests/check_mmu \
+	      $(TSAN)/tests/check_state
 
 $(TSAN)/%.o: %.c
 	@mkdir -p $(@D)

@@ -58,6 +58,7 @@ struct limit {
 static const struct limit limits[] = {
 	{ MEMBER(hbm_size), 16ull << 20, 64ull << 30, LOOM_HUGE_SIZE, false },
 	{ MEMBER(sram_size), 2ull << 20, 1ull << 30, LOOM_HUGE_SIZE, false },
+	{ MEMBER(serial), 0, UINT64_MAX, 1, false },
 	{ MEMBER(num_arrays), 1, 64, 1, false },
 	{ MEMBER(array_rows), 8, 512, 1, true },
 	{ MEMBER(array_cols), 8, 512, 1, true },
@@ -107,6 +108,21 @@ const char *loom_core_config_check(const struct loom_core_config *cfg,
 		return buf;
 	}
 	return NULL;
+}
+
+void loom_config_state(struct loom_archive *a)
+{
+	const struct limit *l;
+	uint64_t mine, saved;
+
+	for (l = limits; l < limits + sizeof(limits) / sizeof(limits[0]); l++) {
+		mine = saved = limit_value(&a->core->cfg, l);
+		loom_state_u64(a, &saved);
+		loom_state_require(a, saved == mine,
+				   "%s is %llu in the saved state and %llu here",
+				   l->name, (unsigned long long)saved,
+				   (unsigned long long)mine);
+	}
 }
 
 /* Lock -------------------------------------------------------------------- */
@@ -229,6 +245,17 @@ static void state_reset(struct loom_core *core)
 	memset(core->sram, 0, core->cfg.sram_size);
 }
 
+/* Waits at @quiet may have an end in time. */
+static void quiet_init(struct loom_core *core)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&core->quiet, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 struct loom_core *loom_core_create(const struct loom_core_config *cfg,
 				   const struct loom_core_ops *ops,
 				   void *opaque, void *hbm)
@@ -245,7 +272,7 @@ struct loom_core *loom_core_create(const struct loom_core_config *cfg,
 	core->hbm = hbm;
 	pthread_mutex_init(&core->lock, NULL);
 	pthread_cond_init(&core->work, NULL);
-	pthread_cond_init(&core->quiet, NULL);
+	quiet_init(core);
 	if (queues_init(core) ||
 	    posix_memalign(&mem, LOOM_PAGE_SIZE, cfg->sram_size)) {
 		loom_core_destroy(core);

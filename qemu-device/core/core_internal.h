@@ -9,6 +9,7 @@
  * mmu.c    translation and memory access
  * event.c  event ring, interrupts, events of contexts, counters
  * timing.c modelled cycles
+ * state.c  save and load (archive.c), pause
  *
  * Ownership.  There is one lock, loom_core.lock.  A field is protected by it
  * unless its comment says otherwise.  A queue that is @busy belongs to one
@@ -23,6 +24,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "archive.h"
 #include "engine.h"
 #include "timing.h"
 
@@ -283,6 +285,11 @@ void loom_queue_forget(struct loom_queue *q);
 uint32_t loom_queue_state(const struct loom_queue *q);
 /* Something about @q changed: may it run now? */
 void loom_queue_update(struct loom_core *core, struct loom_queue *q);
+/* Byte offset of the first bad field of a ring entry, or -1. */
+int loom_ring_entry_check(const struct loom_ring_entry *e);
+/* What keeps a queue from being enabled, or NULL. */
+const char *loom_queue_config_error(const struct loom_core *core,
+				    const struct loom_queue *q);
 /* True if the calling thread is the worker inside @q. */
 bool loom_queue_is_mine(const struct loom_queue *q);
 
@@ -343,6 +350,8 @@ struct loom_core {
 	unsigned int waiters;
 	/** @stopped: loom_core_stop() was called */
 	bool stopped;
+	/** @paused: loom_core_pause() was called */
+	bool paused;
 	/** @ready: queues that could run, by priority; bit per queue */
 	uint64_t ready[LOOM_PRIORITIES];
 	/** @picks: slices given out */
@@ -379,6 +388,9 @@ void loom_quiet_wait(struct loom_core *core);
 void loom_quiet_yield(struct loom_core *core);
 /* A command ended or a worker left its queue.  Locked. */
 void loom_quiet_wake(struct loom_core *core);
+
+/* The configuration in a saved state: must be that of the card. */
+void loom_config_state(struct loom_archive *a);
 
 /* LOOM_CTRL_RESET and loom_core_reset().  Locked; waits. */
 void loom_device_reset(struct loom_core *core);

@@ -158,6 +158,47 @@ bool loom_core_work(struct loom_core *core);
  */
 bool loom_core_run(struct loom_core *core, unsigned int budget);
 
+/**
+ * loom_core_pause() - let no command begin any more
+ * @timeout_ms: how long to wait for the commands that run
+ *
+ * Registers can be used and resets work while paused.
+ *
+ * Return: true if nothing runs; false if commands still do (they go on).
+ */
+bool loom_core_pause(struct loom_core *core, unsigned int timeout_ms);
+
+/** loom_core_resume() - end a pause; without worker threads, loom_core_run() */
+void loom_core_resume(struct loom_core *core);
+
+/**
+ * loom_core_save() - everything a card is, but for HBM and bus mastering
+ * @len: set to the length
+ *
+ * The card must be paused, or have no worker threads.  The state is a sequence of
+ * bytes that only loom_core_load() of the same version understands.
+ *
+ * Return: the state, for the caller to free(); NULL while commands run or
+ * without memory.
+ */
+void *loom_core_save(struct loom_core *core, size_t *len);
+
+/**
+ * loom_core_load() - become the card that was saved
+ * @data: of loom_core_save(), or anything
+ *
+ * The card must be paused, or have no worker threads.  HBM should have the
+ * contents of that moment before anything runs.
+ *
+ * Return: NULL, or a sentence (in @why) that says what is wrong; the card is then
+ * as after its creation.
+ */
+const char *loom_core_load(struct loom_core *core, const void *data, size_t len,
+			   char *why, size_t why_len);
+
+/** loom_core_state_max() - an upper bound of the length of a saved state */
+size_t loom_core_state_max(const struct loom_core_config *cfg);
+
 /** loom_core_deliver() - call ops.irq for every pending vector */
 void loom_core_deliver(struct loom_core *core);
 

@@ -190,8 +190,7 @@ static void job_end(struct loom_core *core, struct loom_queue *q)
 
 /* Jobs -------------------------------------------------------------------- */
 
-/* Byte offset of the first bad field of a ring entry, or -1. */
-static int entry_check(const struct loom_ring_entry *e)
+int loom_ring_entry_check(const struct loom_ring_entry *e)
 {
 	unsigned int i;
 
@@ -235,7 +234,7 @@ static bool job_begin(struct loom_core *core, struct loom_queue *q)
 	}
 	ex->entry = entry;
 	loom_exec_begin(ex);
-	field = entry_check(&entry);
+	field = loom_ring_entry_check(&entry);
 	if (field >= 0) {
 		loom_fail(ex, LOOM_ERR_RING_ENTRY, field);
 		job_end(core, q);
@@ -250,7 +249,7 @@ static uint64_t ready_all(const struct loom_core *core)
 	uint64_t all = 0;
 	unsigned int p;
 
-	if (core->stopped || !(core->ctrl & LOOM_CTRL_ENABLE))
+	if (core->stopped || core->paused || !(core->ctrl & LOOM_CTRL_ENABLE))
 		return 0;
 	for (p = 0; p < LOOM_PRIORITIES; p++)
 		all |= core->ready[p];
@@ -265,8 +264,8 @@ static bool slice_goes_on(struct loom_core *core, struct loom_queue *q,
 	unsigned int p;
 
 	loom_lock(core);
-	go_on = !core->stopped && (core->ctrl & LOOM_CTRL_ENABLE) &&
-		!q->failing && !queue_dropped(q);
+	go_on = !core->stopped && !core->paused &&
+		(core->ctrl & LOOM_CTRL_ENABLE) && !q->failing && !queue_dropped(q);
 	for (p = q->priority + 1; p < LOOM_PRIORITIES; p++)
 		go_on = go_on && !core->ready[p];
 	if (done >= LOOM_SLICE_COMMANDS && ready_all(core))
@@ -484,8 +483,8 @@ void loom_queue_doorbell(struct loom_core *core, struct loom_queue *q,
 	loom_queue_update(core, q);
 }
 
-static const char *queue_config_error(const struct loom_core *core,
-				      const struct loom_queue *q)
+const char *loom_queue_config_error(const struct loom_core *core,
+				    const struct loom_queue *q)
 {
 	if (q->ring_size_log2 < 1 || q->ring_size_log2 > LOOM_MAX_RING_LOG2)
 		return "ring size";
@@ -500,7 +499,7 @@ static const char *queue_config_error(const struct loom_core *core,
 
 void loom_queue_enable(struct loom_core *core, struct loom_queue *q)
 {
-	const char *bad = queue_config_error(core, q);
+	const char *bad = loom_queue_config_error(core, q);
 
 	if (q->busy || q->resetting || core->stopped) {
 		loom_log(core, LOOM_LOG_GUEST, "queue %u: enabled during reset",
