@@ -18,6 +18,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem_ttm_helper.h>
 #include <drm/drm_gpuvm.h>
+#include <drm/drm_prime.h>
 
 #include <drm/loom_accel.h>
 
@@ -26,6 +27,7 @@
 #include "loom_copy.h"
 #include "loom_device.h"
 #include "loom_file.h"
+#include "loom_prime.h"
 #include "loom_sysmem.h"
 #include "loom_vm.h"
 
@@ -140,15 +142,13 @@ static void loom_bo_free(struct drm_gem_object *obj)
 	loom_ttm_bo_fini(&to_loom_bo(obj)->ttm);
 }
 
-static struct dma_buf *loom_bo_export(struct drm_gem_object *obj, int flags)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
 static const struct drm_gem_object_funcs loom_bo_funcs = {
 	.free = loom_bo_free,
-	.export = loom_bo_export,
-	.mmap = drm_gem_ttm_mmap,
+	.export = loom_prime_export,
+	.pin = loom_prime_pin,
+	.unpin = loom_prime_unpin,
+	.get_sg_table = loom_prime_get_sg_table,
+	.mmap = loom_prime_mmap,
 	.print_info = drm_gem_ttm_print_info,
 	.vm_ops = &loom_bo_vm_ops,
 };
@@ -158,6 +158,8 @@ static void loom_bo_destroy(struct ttm_buffer_object *tbo)
 {
 	struct loom_bo *bo = ttm_to_loom_bo(tbo);
 
+	if (tbo->base.import_attach)
+		drm_prime_gem_destroy(&tbo->base, tbo->sg);
 	drm_gem_object_release(&tbo->base);
 	if (bo->vm_root)
 		drm_gem_object_put(bo->vm_root);
@@ -270,7 +272,8 @@ void loom_bo_lose(struct loom_bo *bo)
 
 /* Give @bo its memory, locked.  On failure @bo is gone. */
 static int loom_bo_init(struct loom_device *ldev, struct loom_bo *bo,
-			enum ttm_bo_type type, u64 align, struct dma_resv *resv)
+			enum ttm_bo_type type, u64 align, struct sg_table *sg,
+			struct dma_resv *resv)
 {
 	struct ttm_operation_ctx ctx = {
 		.interruptible = true,
@@ -284,7 +287,7 @@ static int loom_bo_init(struct loom_device *ldev, struct loom_bo *bo,
 
 	loom_bo_get_places(bo, type, &places);
 	ret = ttm_bo_init_reserved(&ldev->ttm, &bo->ttm, type, &places.base,
-				   align >> PAGE_SHIFT, &ctx, NULL, resv,
+				   align >> PAGE_SHIFT, &ctx, sg, resv,
 				   loom_bo_destroy);
 	return loom_bo_memory_error(&places, &ldev->hbm, size, ret);
 }
@@ -319,7 +322,7 @@ struct loom_bo *loom_bo_create_kernel(struct loom_device *ldev, u64 size)
 	bo = loom_bo_alloc(ldev, size, DRM_LOOM_PLACE_HBM);
 	if (IS_ERR(bo))
 		return bo;
-	ret = loom_bo_init(ldev, bo, ttm_bo_type_kernel, size, NULL);
+	ret = loom_bo_init(ldev, bo, ttm_bo_type_kernel, size, NULL, NULL);
 	if (ret)
 		return ERR_PTR(ret);
 	ret = loom_bo_clear_now(ldev, bo);
@@ -329,6 +332,31 @@ struct loom_bo *loom_bo_create_kernel(struct loom_device *ldev, u64 size)
 		return ERR_PTR(ret);
 	}
 	return bo;
+}
+
+/**
+ * loom_bo_create_imported() - an object whose memory is another's
+ * @ldev: the card, inside drm_dev_enter()
+ * @size: bytes
+ * @sg: the memory, mapped for the card
+ * @resv: the dma-buf's, not locked
+ *
+ * Return: the object or an error; then @sg is still the caller's.
+ */
+struct loom_bo *loom_bo_create_imported(struct loom_device *ldev, u64 size,
+					struct sg_table *sg,
+					struct dma_resv *resv)
+{
+	struct loom_bo *bo;
+	int ret;
+
+	bo = loom_bo_alloc(ldev, size, DRM_LOOM_PLACE_SYSTEM);
+	if (IS_ERR(bo))
+		return bo;
+	dma_resv_lock(resv, NULL);
+	ret = loom_bo_init(ldev, bo, ttm_bo_type_sg, PAGE_SIZE, sg, resv);
+	dma_resv_unlock(resv);
+	return ret ? ERR_PTR(ret) : bo;
 }
 
 /* Pages of system memory come zeroed. */
@@ -357,7 +385,8 @@ static int loom_bo_init_user_locked(struct loom_device *ldev, struct loom_bo *bo
 {
 	int ret;
 
-	ret = loom_bo_init(ldev, bo, ttm_bo_type_device, PAGE_SIZE, resv);
+	ret = loom_bo_init(ldev, bo, ttm_bo_type_device, PAGE_SIZE, NULL,
+			   resv);
 	if (ret)
 		return ret;
 	ret = loom_bo_clear(bo);

@@ -8,8 +8,10 @@
 #include <drm/drm_gem.h>
 #include <drm/ttm/ttm_bo.h>
 
+struct dma_resv;
 struct drm_file;
 struct loom_device;
+struct sg_table;
 
 /**
  * struct loom_bo - a piece of HBM or system memory
@@ -43,6 +45,9 @@ static inline struct drm_gem_object *loom_bo_gem(struct loom_bo *bo)
 }
 
 struct loom_bo *loom_bo_create_kernel(struct loom_device *ldev, u64 size);
+struct loom_bo *loom_bo_create_imported(struct loom_device *ldev, u64 size,
+					struct sg_table *sg,
+					struct dma_resv *resv);
 void loom_bo_put(struct loom_bo *bo);
 int loom_bo_validate(struct loom_bo *bo);
 void loom_bo_lose(struct loom_bo *bo);

@@ -15,7 +15,6 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_ioctl.h>
-#include <drm/drm_prime.h>
 
 #include <drm/loom_accel.h>
 
@@ -26,6 +25,7 @@
 #include "loom_drv.h"
 #include "loom_fdinfo.h"
 #include "loom_file.h"
+#include "loom_prime.h"
 #include "loom_query.h"
 #include "loom_queue.h"
 #include "loom_sched.h"
@@ -95,12 +95,6 @@ static const struct file_operations loom_fops = {
 	.fop_flags = FOP_UNSIGNED_OFFSET,
 };
 
-static struct drm_gem_object *loom_drv_import(struct drm_device *drm,
-					      struct dma_buf *dma_buf)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
 /*
  * Versions of the interface:
  *
@@ -111,7 +105,7 @@ static const struct drm_driver loom_driver = {
 			   DRIVER_SYNCOBJ_TIMELINE | LOOM_DRIVER_GEM_GPUVA,
 	.open = loom_file_open,
 	.postclose = loom_file_close,
-	.gem_prime_import = loom_drv_import,
+	.gem_prime_import_sg_table = loom_prime_import,
 	.show_fdinfo = loom_fdinfo_show,
 	.ioctls = loom_ioctls,
 	.num_ioctls = ARRAY_SIZE(loom_ioctls),

@@ -22,6 +22,7 @@
 
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
+#include <drm/drm_prime.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_pool.h>
 #include <drm/ttm/ttm_tt.h>
@@ -56,12 +57,16 @@ static struct ttm_tt *loom_ttm_tt_create(struct ttm_buffer_object *tbo,
 static int loom_ttm_tt_populate(struct ttm_device *ttm, struct ttm_tt *tt,
 				struct ttm_operation_ctx *ctx)
 {
+	if (tt->page_flags & TTM_TT_FLAG_EXTERNAL)
+		return drm_prime_sg_to_dma_addr_array(tt->sg, tt->dma_address,
+						      tt->num_pages);
 	return ttm_pool_alloc(&ttm->pool, tt, ctx);
 }
 
 static void loom_ttm_tt_unpopulate(struct ttm_device *ttm, struct ttm_tt *tt)
 {
-	ttm_pool_free(&ttm->pool, tt);
+	if (!(tt->page_flags & TTM_TT_FLAG_EXTERNAL))
+		ttm_pool_free(&ttm->pool, tt);
 }
 
 static void loom_ttm_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)

@@ -135,4 +135,11 @@ static inline int loom_ttm_device_init(struct ttm_device *bdev,
 #define loom_ttm_bo_fini	ttm_bo_put
 #endif
 
+/* The name of a symbol namespace was a token once and is a string now. */
+#ifdef LOOM_HAVE_STRING_NAMESPACE
+#define LOOM_IMPORT_DMA_BUF	MODULE_IMPORT_NS("DMA_BUF")
+#else
+#define LOOM_IMPORT_DMA_BUF	MODULE_IMPORT_NS(DMA_BUF)
+#endif
+
 #endif

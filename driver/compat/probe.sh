@@ -23,6 +23,7 @@ have GPUVM_MAP_REQ         drm/drm_gpuvm.h       'struct drm_gpuvm_map_req'
 have GPUVM_OBTAIN_LOCKED   drm/drm_gpuvm.h       'drm_gpuvm_bo_obtain_locked'
 have SCHED_INIT_ARGS       drm/gpu_scheduler.h   'struct drm_sched_init_args'
 have SCHED_JOB_CLIENT_ID   drm/gpu_scheduler.h   'u64 drm_client_id\);'
+have STRING_NAMESPACE      linux/module.h        'define MODULE_IMPORT_NS\(ns\)[[:space:]]+MODULE_INFO\(import_ns, ns\)'
 have TTM_ALLOC_FLAGS       drm/ttm/ttm_device.h  'unsigned int alloc_flags\);'
 have TTM_BO_FINI           drm/ttm/ttm_bo.h      'void ttm_bo_fini'
 exit 0
