@@ -642,7 +642,7 @@ int loom_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 	vm = loom_vm_lookup(file, args->vm_id);
 	if (!vm)
 		return -ENOENT;
-	ret = loom_bind_vm(vm, file, args);
+	ret = READ_ONCE(vm->unusable) ? -ECANCELED : loom_bind_vm(vm, file, args);
 	loom_vm_put(vm);
 	return ret;
 }

@@ -13,6 +13,8 @@
  * list of mappings.
  */
 #include <linux/dma-resv.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -163,6 +165,7 @@ static void loom_bo_destroy(struct ttm_buffer_object *tbo)
 	drm_gem_object_release(&tbo->base);
 	if (bo->vm_root)
 		drm_gem_object_put(bo->vm_root);
+	kfree(bo->label);
 	kfree(bo);
 }
 
@@ -260,6 +263,20 @@ int loom_bo_validate(struct loom_bo *bo)
 	loom_bo_get_places(bo, bo->ttm.type, &places);
 	ret = ttm_bo_validate(&bo->ttm, &places.base, &ctx);
 	return loom_bo_memory_error(&places, &ldev->hbm, bo->ttm.base.size, ret);
+}
+
+/* Its memory is @res from now on.  Locked. */
+void loom_bo_has_moved(struct loom_bo *bo, struct ttm_resource *res)
+{
+	WRITE_ONCE(bo->resident, res->mem_type == LOOM_PL_HBM ?
+		   DRM_LOOM_PLACE_HBM : DRM_LOOM_PLACE_SYSTEM);
+}
+
+/* For HBM and not in it? */
+bool loom_bo_is_displaced(const struct loom_bo *bo)
+{
+	return bo->placement == DRM_LOOM_PLACE_HBM &&
+	       READ_ONCE(bo->resident) != DRM_LOOM_PLACE_HBM;
 }
 
 /* Its contents are gone.  In the fence signalling path. */
@@ -497,22 +514,50 @@ int loom_bo_ioctl_mmap_offset(struct drm_device *drm, void *data,
 	return 0;
 }
 
-/* DRM_LOOM_PLACE_* of where @bo is at this moment. */
-u32 loom_bo_resident(struct loom_bo *bo)
+static u32 loom_bo_flags(const struct loom_bo *bo)
 {
-	struct ttm_resource *res = READ_ONCE(bo->ttm.resource);
+	u32 flags = 0;
 
-	if (!res)
-		return 0;
-	return res->mem_type == LOOM_PL_HBM ? DRM_LOOM_PLACE_HBM :
-					      DRM_LOOM_PLACE_SYSTEM;
+	if (bo->ttm.pin_count)
+		flags |= DRM_LOOM_BO_PINNED;
+	if (bo->ttm.base.import_attach)
+		flags |= DRM_LOOM_BO_IMPORTED;
+	if (READ_ONCE(bo->lost))
+		flags |= DRM_LOOM_BO_LOST;
+	return flags;
 }
 
-/* For HBM and not in it?  Locked. */
-bool loom_bo_is_displaced(struct loom_bo *bo)
+/* The label is copied out without lock: page faults take it. */
+static void loom_bo_fill_info(struct loom_bo *bo, struct drm_loom_bo_info *args,
+			      char label[DRM_LOOM_MAX_LABEL])
 {
-	return bo->placement == DRM_LOOM_PLACE_HBM &&
-	       loom_bo_resident(bo) != DRM_LOOM_PLACE_HBM;
+	size_t len = bo->label ? strlen(bo->label) : 0;
+
+	args->placement = bo->placement;
+	args->size = bo->ttm.base.size;
+	args->resident = bo->resident;
+	args->flags = loom_bo_flags(bo);
+	if (len)
+		memcpy(label, bo->label, len);
+	args->label_size = len;
+}
+
+static int loom_bo_info(struct loom_bo *bo, struct drm_loom_bo_info *args)
+{
+	char label[DRM_LOOM_MAX_LABEL];
+	u32 room = args->label_size;
+	int ret;
+
+	ret = ttm_bo_reserve(&bo->ttm, true, false, NULL);
+	if (ret)
+		return ret;
+	loom_bo_fill_info(bo, args, label);
+	ttm_bo_unreserve(&bo->ttm);
+	if (args->label &&
+	    copy_to_user(u64_to_user_ptr(args->label), label,
+			 min(room, args->label_size)))
+		return -EFAULT;
+	return 0;
 }
 
 int loom_bo_ioctl_info(struct drm_device *drm, void *data,
@@ -520,21 +565,59 @@ int loom_bo_ioctl_info(struct drm_device *drm, void *data,
 {
 	struct drm_loom_bo_info *args = data;
 	struct drm_gem_object *obj;
-	struct loom_bo *bo;
 	int ret;
 
+	if (args->pad || (!args->label && args->label_size))
+		return -EINVAL;
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)
 		return -ENOENT;
+	ret = loom_bo_info(to_loom_bo(obj), args);
+	drm_gem_object_put(obj);
+	return ret;
+}
+
+/* A copy of the caller's label, NULL for none. */
+static char *loom_bo_get_label(const struct drm_loom_bo_set_label *args)
+{
+	char *label;
+
+	if (!args->size)
+		return args->label ? ERR_PTR(-EINVAL) : NULL;
+	if (args->size > DRM_LOOM_MAX_LABEL)
+		return ERR_PTR(-E2BIG);
+	label = memdup_user_nul(u64_to_user_ptr(args->label), args->size);
+	if (!IS_ERR(label) && strlen(label) != args->size) {
+		kfree(label);
+		return ERR_PTR(-EINVAL);
+	}
+	return label;
+}
+
+int loom_bo_ioctl_set_label(struct drm_device *drm, void *data,
+			    struct drm_file *file)
+{
+	struct drm_loom_bo_set_label *args = data;
+	struct drm_gem_object *obj;
+	struct loom_bo *bo;
+	char *label;
+	int ret;
+
+	label = loom_bo_get_label(args);
+	if (IS_ERR(label))
+		return PTR_ERR(label);
+	obj = drm_gem_object_lookup(file, args->handle);
+	if (!obj) {
+		kfree(label);
+		return -ENOENT;
+	}
 	bo = to_loom_bo(obj);
 	ret = ttm_bo_reserve(&bo->ttm, true, false, NULL);
 	if (!ret) {
-		args->placement = bo->placement;
-		args->size = obj->size;
-		args->resident = loom_bo_resident(bo);
-		args->pad = 0;
+		swap(bo->label, label);
 		ttm_bo_unreserve(&bo->ttm);
 	}
 	drm_gem_object_put(obj);
+	kfree(label);
 	return ret;
 }

@@ -23,6 +23,10 @@ struct loom_bo {
 	u32 placement;
 	/** @vm_root: owner of the dma_resv shared with a VM, or NULL; a reference */
 	struct drm_gem_object *vm_root;
+	/** @resident: DRM_LOOM_PLACE_* of where it is; read without the dma_resv too */
+	u32 resident;
+	/** @label: what its owner calls it, owned, or NULL; under the dma_resv */
+	char *label;
 	/** @cpu: the CPU wants to map it: HBM behind the BAR will not do */
 	bool cpu;
 	/** @lost: a clear or move failed, contents are gone; never cleared */
@@ -51,8 +55,8 @@ struct loom_bo *loom_bo_create_imported(struct loom_device *ldev, u64 size,
 void loom_bo_put(struct loom_bo *bo);
 int loom_bo_validate(struct loom_bo *bo);
 void loom_bo_lose(struct loom_bo *bo);
-bool loom_bo_is_displaced(struct loom_bo *bo);
-u32 loom_bo_resident(struct loom_bo *bo);
+void loom_bo_has_moved(struct loom_bo *bo, struct ttm_resource *res);
+bool loom_bo_is_displaced(const struct loom_bo *bo);
 
 int loom_bo_ioctl_create(struct drm_device *drm, void *data,
 			 struct drm_file *file);
@@ -60,5 +64,7 @@ int loom_bo_ioctl_mmap_offset(struct drm_device *drm, void *data,
 			      struct drm_file *file);
 int loom_bo_ioctl_info(struct drm_device *drm, void *data,
 		       struct drm_file *file);
+int loom_bo_ioctl_set_label(struct drm_device *drm, void *data,
+			    struct drm_file *file);
 
 #endif

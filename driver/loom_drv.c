@@ -48,6 +48,8 @@ static const struct drm_ioctl_desc loom_ioctls[] = {
 	LOOM_IOCTL(QUEUE_DESTROY, loom_queue_ioctl_destroy),
 	LOOM_IOCTL(QUEUE_STATE, loom_queue_ioctl_state),
 	LOOM_IOCTL(SUBMIT, loom_submit_ioctl),
+	LOOM_IOCTL(BO_SET_LABEL, loom_bo_ioctl_set_label),
+	LOOM_IOCTL(VM_STATE, loom_vm_ioctl_state),
 };
 
 static bool loom_drv_is_own_ioctl(unsigned int cmd)
@@ -99,6 +101,7 @@ static const struct file_operations loom_fops = {
  * Versions of the interface:
  *
  * 1.0	the first
+ * 1.1	dma-buf import and export; BO_SET_LABEL, VM_STATE; flags and label in BO_INFO
  */
 static const struct drm_driver loom_driver = {
 	.driver_features = DRIVER_COMPUTE_ACCEL | DRIVER_GEM | DRIVER_SYNCOBJ |
@@ -113,7 +116,7 @@ static const struct drm_driver loom_driver = {
 	.name = "loom",
 	.desc = "Loom accelerator card",
 	.major = 1,
-	.minor = 0,
+	.minor = 1,
 };
 
 static int loom_drv_probe(struct pci_dev *pdev, const struct pci_device_id *id)

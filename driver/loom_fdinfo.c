@@ -4,7 +4,8 @@
  *
  * Keys as in the kernel's Documentation/gpu/drm-usage-stats.rst.  Engine time is
  * modelled time, of jobs that are over.  Memory is in KiB, per region: "hbm" and
- * "memory", which is the system's.
+ * "memory", which is the system's.  An object counts as total and shared in the
+ * region it was made for, as resident and active in the one where it is.
  */
 #include <linux/dma-resv.h>
 #include <linux/math64.h>
@@ -34,18 +35,36 @@ struct loom_fdinfo_region {
 	u64 active;
 };
 
-static void loom_fdinfo_add(struct loom_fdinfo_region *region,
+/**
+ * struct loom_fdinfo_memory - memory of one client
+ */
+struct loom_fdinfo_memory {
+	/** @hbm: of the card */
+	struct loom_fdinfo_region hbm;
+	/** @system: of the host */
+	struct loom_fdinfo_region system;
+};
+
+static struct loom_fdinfo_region *
+loom_fdinfo_region(struct loom_fdinfo_memory *memory, u32 placement)
+{
+	return placement == DRM_LOOM_PLACE_HBM ? &memory->hbm : &memory->system;
+}
+
+static void loom_fdinfo_add(struct loom_fdinfo_memory *memory,
 			    struct loom_bo *bo)
 {
 	struct drm_gem_object *obj = loom_bo_gem(bo);
+	struct loom_fdinfo_region *home, *now;
 
-	region->total += obj->size;
+	home = loom_fdinfo_region(memory, bo->placement);
+	now = loom_fdinfo_region(memory, READ_ONCE(bo->resident));
+	home->total += obj->size;
 	if (drm_gem_object_is_shared_for_memory_stats(obj))
-		region->shared += obj->size;
-	if (loom_bo_resident(bo))
-		region->resident += obj->size;
+		home->shared += obj->size;
+	now->resident += obj->size;
 	if (!dma_resv_test_signaled(obj->resv, DMA_RESV_USAGE_BOOKKEEP))
-		region->active += obj->size;
+		now->active += obj->size;
 }
 
 static void loom_fdinfo_print(struct drm_printer *p, const char *name,
@@ -60,20 +79,16 @@ static void loom_fdinfo_print(struct drm_printer *p, const char *name,
 
 static void loom_fdinfo_show_memory(struct drm_printer *p, struct drm_file *file)
 {
-	struct loom_fdinfo_region hbm = { }, memory = { };
+	struct loom_fdinfo_memory memory = { };
 	struct drm_gem_object *obj;
 	int id;
 
 	spin_lock(&file->table_lock);
-	idr_for_each_entry(&file->object_idr, obj, id) {
-		struct loom_bo *bo = to_loom_bo(obj);
-
-		loom_fdinfo_add(bo->placement == DRM_LOOM_PLACE_HBM ?
-				&hbm : &memory, bo);
-	}
+	idr_for_each_entry(&file->object_idr, obj, id)
+		loom_fdinfo_add(&memory, to_loom_bo(obj));
 	spin_unlock(&file->table_lock);
-	loom_fdinfo_print(p, "hbm", &hbm);
-	loom_fdinfo_print(p, "memory", &memory);
+	loom_fdinfo_print(p, "hbm", &memory.hbm);
+	loom_fdinfo_print(p, "memory", &memory.system);
 }
 
 static void loom_fdinfo_show_engine(struct drm_printer *p, struct drm_file *file)

@@ -91,9 +91,12 @@ static int loom_rebind_check_lost(struct loom_vm *vm)
 	if (vm->num_lost == num_lost)
 		return 0;
 	smp_rmb();	/* pairs with loom_bo_lose(): the count before the objects */
-	drm_gpuvm_for_each_va(va, &vm->base)
-		if (va->gem.obj && READ_ONCE(to_loom_bo(va->gem.obj)->lost))
-			return -EIO;
+	drm_gpuvm_for_each_va(va, &vm->base) {
+		if (!va->gem.obj || !READ_ONCE(to_loom_bo(va->gem.obj)->lost))
+			continue;
+		WRITE_ONCE(vm->unusable, true);
+		return -ECANCELED;
+	}
 	vm->num_lost = num_lost;
 	return 0;
 }
@@ -217,7 +220,7 @@ static int loom_rebind_locked(struct loom_vm *vm)
  *
  * On return a job is queued that does it, for which later submits wait.
  *
- * Return: 0, -EIO if contents of an object are lost, -ENOSPC, -ENOMEM,
+ * Return: 0, -ECANCELED if contents of an object are lost, -ENOSPC, -ENOMEM,
  * -ERESTARTSYS.  After an error nothing is worse than before.
  */
 int loom_rebind(struct loom_vm *vm)

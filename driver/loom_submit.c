@@ -179,7 +179,8 @@ static int loom_submit_push(struct loom_submit *submit)
 
 static int loom_submit_locked(struct loom_submit *submit)
 {
-	if (loom_ring_is_banned(submit->queue->ring))
+	if (loom_ring_is_banned(submit->queue->ring) ||
+	    READ_ONCE(submit->queue->vm->unusable))
 		return -ECANCELED;
 	return loom_submit_push(submit);
 }

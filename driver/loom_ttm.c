@@ -135,21 +135,20 @@ static int loom_ttm_move(struct ttm_buffer_object *tbo, bool evict,
 			 struct ttm_resource *new_mem, struct ttm_place *hop)
 {
 	struct ttm_resource *old_mem = tbo->resource;
-	bool from_hbm = old_mem && old_mem->mem_type == LOOM_PL_HBM;
-	bool to_hbm = new_mem->mem_type == LOOM_PL_HBM;
+	bool by_card = old_mem && (old_mem->mem_type == LOOM_PL_HBM ||
+				   new_mem->mem_type == LOOM_PL_HBM);
 	int ret = 0;
 
-	if (!old_mem) {
-		ttm_bo_move_null(tbo, new_mem);
-		return 0;
-	}
-	if (from_hbm || to_hbm)
+	if (by_card)
 		ret = loom_ttm_move_by_card(tbo, evict, new_mem);
 	else
 		ttm_bo_move_null(tbo, new_mem);
-	if (!ret)
+	if (ret)
+		return ret;
+	loom_bo_has_moved(ttm_to_loom_bo(tbo), new_mem);
+	if (by_card)
 		drm_gpuvm_bo_gem_evict(&tbo->base, true);
-	return ret;
+	return 0;
 }
 
 static int loom_ttm_io_mem_reserve(struct ttm_device *ttm,

@@ -25,6 +25,7 @@
 #include <drm/loom_accel.h>
 
 #include "loom_bind.h"
+#include "loom_bo.h"
 #include "loom_compat.h"
 #include "loom_ctx.h"
 #include "loom_device.h"
@@ -261,4 +262,38 @@ int loom_vm_ioctl_destroy(struct drm_device *drm, void *data,
 	loom_queue_ban_all(lfile, vm);
 	loom_vm_put(vm);
 	return 0;
+}
+
+static void loom_vm_fill_state(struct loom_vm *vm, struct drm_loom_vm_state *args)
+{
+	struct drm_gpuva *va;
+
+	lockdep_assert_held(&vm->lock);
+	args->state = READ_ONCE(vm->unusable) ? DRM_LOOM_VM_UNUSABLE : 0;
+	args->mapped = 0;
+	args->displaced = 0;
+	drm_gpuvm_for_each_va(va, &vm->base) {
+		args->mapped += va->va.range;
+		if (va->gem.obj && loom_bo_is_displaced(to_loom_bo(va->gem.obj)))
+			args->displaced += va->va.range;
+	}
+}
+
+int loom_vm_ioctl_state(struct drm_device *drm, void *data,
+			struct drm_file *file)
+{
+	struct drm_loom_vm_state *args = data;
+	struct loom_vm *vm;
+	int ret;
+
+	vm = loom_vm_lookup(file, args->id);
+	if (!vm)
+		return -ENOENT;
+	ret = mutex_lock_interruptible(&vm->lock);
+	if (!ret) {
+		loom_vm_fill_state(vm, args);
+		mutex_unlock(&vm->lock);
+	}
+	loom_vm_put(vm);
+	return ret;
 }

@@ -62,6 +62,8 @@ struct loom_vm {
 	struct drm_sched_entity binds;
 	/** @last_bind: finished fence of the newest asynchronous bind, or NULL */
 	struct dma_fence *last_bind;
+	/** @unusable: an object in it is lost; set once */
+	bool unusable;
 	/** @closed: no handle any more; set once */
 	bool closed;
 	/** @release: ends the VM in process context */
@@ -82,5 +84,7 @@ int loom_vm_ioctl_create(struct drm_device *drm, void *data,
 			 struct drm_file *file);
 int loom_vm_ioctl_destroy(struct drm_device *drm, void *data,
 			  struct drm_file *file);
+int loom_vm_ioctl_state(struct drm_device *drm, void *data,
+			struct drm_file *file);
 
 #endif

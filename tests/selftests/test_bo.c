@@ -230,4 +230,143 @@ TEST(bo_handles_belong_to_their_file)
 	EXPECT_ERR(t_ioctl(other, DRM_IOCTL_LOOM_BO_INFO, &args), ENOENT);
 }
 
+static int set_label(int fd, uint32_t bo, const char *label, uint32_t size)
+{
+	struct drm_loom_bo_set_label args = {
+		.handle = bo,
+		.size = size,
+		.label = (uintptr_t)label,
+	};
+
+	return t_ioctl(fd, DRM_IOCTL_LOOM_BO_SET_LABEL, &args);
+}
+
+/* Length of the label of @bo, which is in @buf. */
+static uint32_t get_label(int fd, uint32_t bo, char *buf, uint32_t room)
+{
+	struct drm_loom_bo_info args = {
+		.handle = bo,
+		.label = (uintptr_t)buf,
+		.label_size = room,
+	};
+
+	EXPECT_OK(t_ioctl(fd, DRM_IOCTL_LOOM_BO_INFO, &args));
+	return args.label_size;
+}
+
+TEST(label_is_told_by_info)
+{
+	int fd = t_open();
+	uint32_t bo = t_bo(fd, T_PAGE, DRM_LOOM_PLACE_HBM, 0);
+	char buf[DRM_LOOM_MAX_LABEL + 1] = "";
+
+	EXPECT_EQ(get_label(fd, bo, buf, sizeof(buf)), 0);
+	EXPECT_OK(set_label(fd, bo, "weights", 7));
+	EXPECT_EQ(get_label(fd, bo, buf, sizeof(buf)), 7);
+	EXPECT(!strcmp(buf, "weights"));
+	EXPECT_OK(set_label(fd, bo, "kv", 2));
+	memset(buf, '#', sizeof(buf));
+	EXPECT_EQ(get_label(fd, bo, buf, sizeof(buf)), 2);
+	EXPECT(!memcmp(buf, "kv#", 3));
+	EXPECT_OK(set_label(fd, bo, NULL, 0));
+	EXPECT_EQ(get_label(fd, bo, buf, sizeof(buf)), 0);
+}
+
+TEST(label_is_cut_to_the_room_there_is)
+{
+	int fd = t_open();
+	uint32_t bo = t_bo(fd, T_PAGE, DRM_LOOM_PLACE_HBM, 0);
+	char buf[8] = "########";
+
+	EXPECT_OK(set_label(fd, bo, "weights", 7));
+	EXPECT_EQ(get_label(fd, bo, buf, 3), 7);
+	EXPECT(!memcmp(buf, "wei#", 4));
+}
+
+TEST(set_label_refuses_unknown_handle)
+{
+	EXPECT_ERR(set_label(t_open(), 999, "a", 1), ENOENT);
+}
+
+TEST(set_label_refuses_too_long)
+{
+	char label[DRM_LOOM_MAX_LABEL + 1];
+	int fd = t_open();
+	uint32_t bo = t_bo(fd, T_PAGE, DRM_LOOM_PLACE_HBM, 0);
+
+	memset(label, 'x', sizeof(label));
+	EXPECT_OK(set_label(fd, bo, label, sizeof(label) - 1));
+	EXPECT_ERR(set_label(fd, bo, label, sizeof(label)), E2BIG);
+}
+
+TEST(set_label_refuses_zero_bytes)
+{
+	int fd = t_open();
+	uint32_t bo = t_bo(fd, T_PAGE, DRM_LOOM_PLACE_HBM, 0);
+
+	EXPECT_ERR(set_label(fd, bo, "a\0b", 3), EINVAL);
+}
+
+TEST(set_label_refuses_pointer_without_size)
+{
+	int fd = t_open();
+	uint32_t bo = t_bo(fd, T_PAGE, DRM_LOOM_PLACE_HBM, 0);
+
+	EXPECT_ERR(set_label(fd, bo, "a", 0), EINVAL);
+}
+
+TEST(set_label_refuses_bad_pointer)
+{
+	int fd = t_open();
+	uint32_t bo = t_bo(fd, T_PAGE, DRM_LOOM_PLACE_HBM, 0);
+
+	EXPECT_ERR(set_label(fd, bo, (void *)8, 4), EFAULT);
+}
+
+TEST(bo_info_refuses_pad)
+{
+	int fd = t_open();
+	struct drm_loom_bo_info args = {
+		.handle = t_bo(fd, T_PAGE, DRM_LOOM_PLACE_HBM, 0), .pad = 1,
+	};
+
+	EXPECT_ERR(t_ioctl(fd, DRM_IOCTL_LOOM_BO_INFO, &args), EINVAL);
+}
+
+TEST(bo_info_refuses_label_size_without_pointer)
+{
+	int fd = t_open();
+	struct drm_loom_bo_info args = {
+		.handle = t_bo(fd, T_PAGE, DRM_LOOM_PLACE_HBM, 0), .label_size = 8,
+	};
+
+	EXPECT_ERR(t_ioctl(fd, DRM_IOCTL_LOOM_BO_INFO, &args), EINVAL);
+}
+
+TEST(bo_info_refuses_bad_label_pointer)
+{
+	int fd = t_open();
+	uint32_t bo = t_bo(fd, T_PAGE, DRM_LOOM_PLACE_HBM, 0);
+	struct drm_loom_bo_info args = { .handle = bo, .label = 8, .label_size = 8 };
+
+	EXPECT_OK(set_label(fd, bo, "abcdefg", 7));
+	EXPECT_ERR(t_ioctl(fd, DRM_IOCTL_LOOM_BO_INFO, &args), EFAULT);
+}
+
+/* A program of version 1.0 passes the struct as it was then. */
+TEST(bo_info_of_version_1_0_still_works)
+{
+	int fd = t_open();
+	struct { uint32_t handle, placement; uint64_t size; uint32_t resident, pad; } args = {
+		.handle = t_bo(fd, 3 * T_PAGE, DRM_LOOM_PLACE_SYSTEM, 0),
+	};
+	unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, 'd',
+				     DRM_COMMAND_BASE + DRM_LOOM_BO_INFO, sizeof(args));
+
+	EXPECT_OK(t_ioctl(fd, request, &args));
+	EXPECT_EQ(args.size, 3 * T_PAGE);
+	EXPECT_EQ(args.resident, DRM_LOOM_PLACE_SYSTEM);
+	EXPECT_EQ(args.pad, 0);
+}
+
 TAP_MAIN()

@@ -514,4 +514,30 @@ TEST(async_bind_is_ordered_behind_a_job)
 	EXPECT_EQ(((uint32_t *)ctx.hbm)[3], 0x42);
 }
 
+TEST(vm_state_counts_what_is_mapped)
+{
+	struct drm_loom_vm_state args = { 0 };
+	struct bind_case c;
+
+	bind_case_init(&c);
+	args.id = c.args.vm_id;
+	EXPECT_OK(t_ioctl(c.fd, DRM_IOCTL_LOOM_VM_STATE, &args));
+	EXPECT_EQ(args.state, 0);
+	EXPECT_EQ(args.mapped, 0);
+	EXPECT_OK(bind(&c));
+	EXPECT_OK(t_ioctl(c.fd, DRM_IOCTL_LOOM_VM_STATE, &args));
+	EXPECT_EQ(args.mapped, 4 * T_PAGE);
+	EXPECT_EQ(args.displaced, 0);
+	t_unmap(c.fd, c.args.vm_id, c.op.va + T_PAGE, T_PAGE);
+	EXPECT_OK(t_ioctl(c.fd, DRM_IOCTL_LOOM_VM_STATE, &args));
+	EXPECT_EQ(args.mapped, 3 * T_PAGE);
+}
+
+TEST(vm_state_refuses_unknown_id)
+{
+	struct drm_loom_vm_state args = { .id = 99 };
+
+	EXPECT_ERR(t_ioctl(t_open(), DRM_IOCTL_LOOM_VM_STATE, &args), ENOENT);
+}
+
 TAP_MAIN()

@@ -42,6 +42,8 @@ extern "C" {
 #define DRM_LOOM_QUEUE_DESTROY		0x08
 #define DRM_LOOM_QUEUE_STATE		0x09
 #define DRM_LOOM_SUBMIT			0x0a
+#define DRM_LOOM_BO_SET_LABEL		0x0b
+#define DRM_LOOM_VM_STATE		0x0c
 
 #define DRM_IOCTL_LOOM_QUERY \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_LOOM_QUERY, struct drm_loom_query)
@@ -65,6 +67,10 @@ extern "C" {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_LOOM_QUEUE_STATE, struct drm_loom_queue_state)
 #define DRM_IOCTL_LOOM_SUBMIT \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_LOOM_SUBMIT, struct drm_loom_submit)
+#define DRM_IOCTL_LOOM_BO_SET_LABEL \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_LOOM_BO_SET_LABEL, struct drm_loom_bo_set_label)
+#define DRM_IOCTL_LOOM_VM_STATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_LOOM_VM_STATE, struct drm_loom_vm_state)
 
 /**
  * struct drm_loom_obj_array - array of objects that may grow
@@ -224,7 +230,15 @@ struct drm_loom_bo_mmap_offset {
 	__u64 offset;
 };
 
-/** struct drm_loom_bo_info - facts of a buffer object */
+#define DRM_LOOM_BO_PINNED		(1u << 0)	/* a device is attached, it stays in system memory */
+#define DRM_LOOM_BO_IMPORTED		(1u << 1)	/* its memory is another driver's */
+#define DRM_LOOM_BO_LOST		(1u << 2)	/* contents lost: a clear or move failed, or memory did */
+
+/**
+ * struct drm_loom_bo_info - facts of a buffer object
+ *
+ * From version 1.1 on also @flags and the label.
+ */
 struct drm_loom_bo_info {
 	/** @handle: GEM handle */
 	__u32 handle;
@@ -232,10 +246,33 @@ struct drm_loom_bo_info {
 	__u32 placement;
 	/** @size: out: bytes */
 	__u64 size;
-	/** @resident: out: where it is now, DRM_LOOM_PLACE_*, 0 for nowhere yet */
+	/** @resident: out: where it is now, DRM_LOOM_PLACE_* */
 	__u32 resident;
-	/** @pad: out: 0 */
+	/** @flags: out: DRM_LOOM_BO_* */
+	__u32 flags;
+	/** @label: user pointer to room for the label, or 0 */
+	__u64 label;
+	/** @label_size: in: bytes of room; out: length of the label, 0 for none */
+	__u32 label_size;
+	/** @pad: MBZ */
 	__u32 pad;
+};
+
+/* Longest label, in bytes. */
+#define DRM_LOOM_MAX_LABEL		63
+
+/**
+ * struct drm_loom_bo_set_label - name a buffer object, for people
+ *
+ * Since version 1.1.  Errors: -EINVAL a zero byte in the label; -E2BIG too long.
+ */
+struct drm_loom_bo_set_label {
+	/** @handle: GEM handle */
+	__u32 handle;
+	/** @size: length in bytes, 0 to take the label away, up to DRM_LOOM_MAX_LABEL */
+	__u32 size;
+	/** @label: user pointer to the bytes, no zero at the end; MBZ when @size is 0 */
+	__u64 label;
 };
 
 /* ------------------------------------------------------ address spaces */
@@ -254,6 +291,25 @@ struct drm_loom_vm_destroy {
 	__u32 id;
 	/** @pad: MBZ */
 	__u32 pad;
+};
+
+#define DRM_LOOM_VM_UNUSABLE		(1u << 0)	/* contents of an object in it are lost */
+
+/**
+ * struct drm_loom_vm_state - how an address space fares
+ *
+ * Since version 1.1.  Binds and submits of an unusable VM are -ECANCELED; make a
+ * new one.
+ */
+struct drm_loom_vm_state {
+	/** @id: VM */
+	__u32 id;
+	/** @state: out: DRM_LOOM_VM_*, 0 for well */
+	__u32 state;
+	/** @mapped: out: bytes of its address space that are mapped */
+	__u64 mapped;
+	/** @displaced: out: those of them for HBM that are in system memory */
+	__u64 displaced;
 };
 
 #define DRM_LOOM_VM_BIND_MAP		0
@@ -394,7 +450,7 @@ struct drm_loom_job {
  * queue: it ends with -EIO (error of the card) or -ETIME (no progress), later
  * ones with -ECANCELED; the error is that of the fence in its signalled
  * syncobj, and QUEUE_STATE tells more.
- * Errors: -ECANCELED the queue is banned.
+ * Errors: -ECANCELED the queue is banned or its VM unusable.
  */
 struct drm_loom_submit {
 	/** @queue_id: queue */
@@ -418,9 +474,11 @@ _Static_assert(sizeof(struct drm_loom_memory_info) == 32, "memory_info");
 _Static_assert(sizeof(struct drm_loom_counters) == 264, "counters");
 _Static_assert(sizeof(struct drm_loom_bo_create) == 24, "bo_create");
 _Static_assert(sizeof(struct drm_loom_bo_mmap_offset) == 16, "bo_mmap_offset");
-_Static_assert(sizeof(struct drm_loom_bo_info) == 24, "bo_info");
+_Static_assert(sizeof(struct drm_loom_bo_info) == 40, "bo_info");
+_Static_assert(sizeof(struct drm_loom_bo_set_label) == 16, "bo_set_label");
 _Static_assert(sizeof(struct drm_loom_vm_create) == 8, "vm_create");
 _Static_assert(sizeof(struct drm_loom_vm_destroy) == 8, "vm_destroy");
+_Static_assert(sizeof(struct drm_loom_vm_state) == 24, "vm_state");
 _Static_assert(sizeof(struct drm_loom_vm_bind_op) == 40, "vm_bind_op");
 _Static_assert(sizeof(struct drm_loom_vm_bind) == 40, "vm_bind");
 _Static_assert(sizeof(struct drm_loom_queue_create) == 16, "queue_create");
