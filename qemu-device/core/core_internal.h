@@ -202,6 +202,10 @@ struct loom_exec {
 	struct loom_context *ctx;
 	/** @abort: enum loom_abort; written under the lock, read without */
 	atomic_uint abort;
+	/** @last_start: processor time after which it starts no command; 0: any */
+	uint64_t last_start;
+	/** @deadline: processor time at which the running command fails; 0: none */
+	uint64_t deadline;
 	/** @ended: commands that ended, well or not; written under the lock */
 	uint64_t ended;
 	/** @fault: of the running command */
@@ -236,6 +240,8 @@ struct loom_exec {
 
 /* Set up for the commands of ex->entry.  Worker. */
 void loom_exec_begin(struct loom_exec *ex);
+/* Processor time of this thread, ns. */
+uint64_t loom_exec_time(void);
 /* Run the next command.  Worker, no lock. */
 enum loom_progress loom_exec_step(struct loom_exec *ex);
 
@@ -348,6 +354,8 @@ struct loom_core {
 	pthread_cond_t quiet;
 	/** @waiters: threads at @quiet */
 	unsigned int waiters;
+	/** @patience: loom_core_set_patience(), constant once there is work */
+	uint64_t patience;
 	/** @stopped: loom_core_stop() was called */
 	bool stopped;
 	/** @paused: loom_core_pause() was called */

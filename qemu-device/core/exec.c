@@ -11,6 +11,7 @@
  * to retire a command and for events.
  */
 #include <string.h>
+#include <time.h>
 
 #include "core_internal.h"
 
@@ -26,6 +27,8 @@ static int fail(struct loom_exec *ex, struct loom_fault fault)
 		fault.error = LOOM_ERR_FAULT_UNMAPPED;
 		fault.addr = ex->mmu.revoked;
 	}
+	if (fault.error == LOOM_ERR_ABORTED && abort == LOOM_ABORT_NONE)
+		fault.error = LOOM_ERR_INTERNAL;	/* out of time */
 	ex->fault = fault;
 	return -1;
 }
@@ -43,10 +46,19 @@ int loom_fail_addr(struct loom_exec *ex, uint32_t error, uint64_t addr,
 	});
 }
 
+uint64_t loom_exec_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
 bool loom_exec_aborted(const struct loom_exec *ex)
 {
 	return atomic_load_explicit(&ex->abort, memory_order_relaxed) !=
-	       LOOM_ABORT_NONE;
+		       LOOM_ABORT_NONE ||
+	       (ex->deadline && loom_exec_time() > ex->deadline);
 }
 
 const struct loom_core_config *loom_exec_config(const struct loom_exec *ex)

@@ -159,6 +159,16 @@ bool loom_core_work(struct loom_core *core);
 bool loom_core_run(struct loom_core *core, unsigned int budget);
 
 /**
+ * loom_core_set_patience() - how much processor time a loom_core_run() may take
+ * @ns: nanoseconds; 0, as at first: no limit
+ *
+ * For an owner whose thread has other things to do.  loom_core_run() starts no
+ * command after a quarter of @ns, and one that is not over at the end of it
+ * fails with LOOM_ERR_INTERNAL.  Call it before there is work.
+ */
+void loom_core_set_patience(struct loom_core *core, uint64_t ns);
+
+/**
  * loom_core_pause() - let no command begin any more
  * @timeout_ms: how long to wait for the commands that run
  *

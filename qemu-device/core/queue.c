@@ -270,6 +270,8 @@ static bool slice_goes_on(struct loom_core *core, struct loom_queue *q,
 		go_on = go_on && !core->ready[p];
 	if (done >= LOOM_SLICE_COMMANDS && ready_all(core))
 		go_on = false;
+	if (q->exec.last_start && loom_exec_time() > q->exec.last_start)
+		go_on = false;
 	loom_unlock(core);
 	return go_on;
 }
@@ -416,14 +418,24 @@ bool loom_core_work(struct loom_core *core)
 	return go_on;
 }
 
+void loom_core_set_patience(struct loom_core *core, uint64_t ns)
+{
+	core->patience = ns;
+}
+
 bool loom_core_run(struct loom_core *core, unsigned int budget)
 {
+	uint64_t start = core->patience ? loom_exec_time() : 0;
+	uint64_t last = start + core->patience / 4;
 	struct loom_queue *q;
 	unsigned int done;
 	bool more;
 
 	loom_lock(core);
-	while (budget && (q = pick(core))) {
+	while (budget && (!last || loom_exec_time() <= last) &&
+	       (q = pick(core))) {
+		q->exec.last_start = last;
+		q->exec.deadline = start + core->patience;
 		done = queue_run(core, q, budget);
 		budget -= loom_min(done, budget);
 	}

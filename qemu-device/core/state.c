@@ -15,11 +15,12 @@
  * when a member is neither here nor there:
  *
  *	loom_core	ops opaque hbm lock work quiet waiters stopped paused
- *			ready notify bus_master log_second log_count
+ *			patience ready notify bus_master log_second log_count
  *	loom_event_ring	writing generation
  *	loom_context	epoch
  *	loom_queue	index busy owner resetting
- *	loom_exec	core queue ctx abort ended fault cost fetch_kind mmu buf_at
+ *	loom_exec	core queue ctx abort last_start deadline ended fault cost
+ *			fetch_kind mmu buf_at
  *
  * Loading is parsing hostile data: each field is required to be what a card may
  * hold, before it is used; a card that refuses is as after its creation.

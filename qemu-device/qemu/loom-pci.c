@@ -49,6 +49,8 @@
 
 /* Commands per bottom half when there is no worker thread */
 #define LOOM_RUN_BUDGET         16
+/* A command may keep the main loop so long when there is no worker thread. */
+#define LOOM_PATIENCE_NS        1000000000ull
 
 /*
  * What the core asks of us
@@ -455,6 +457,9 @@ static bool loom_init_core(LoomState *s, Error **errp)
         error_setg(errp, "no memory for the card's state and its %" PRIu64
                    " MiB of SRAM", s->cfg.sram_size / MiB);
         return false;
+    }
+    if (!s->num_workers) {
+        loom_core_set_patience(s->core, LOOM_PATIENCE_NS);
     }
     /* The core notifies nobody before it is enabled. */
     s->deliver_bh = qemu_bh_new_guarded(loom_deliver, s,

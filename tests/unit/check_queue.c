@@ -252,6 +252,45 @@ START_TEST(test_budget_stops_between_commands)
 }
 END_TEST
 
+/* Without worker threads a job must not keep the owner's thread. */
+START_TEST(test_command_that_takes_too_long_fails)
+{
+	struct loom_cmd_copy cmd = t_fill_for_ever(t_hbm_alloc(card, 4096));
+	uint64_t va = put(&cmd, sizeof(cmd));
+	struct loom_completion c;
+	clock_t start = clock();
+
+	loom_core_set_patience(card->core, 40000000);
+	c = t_submit(card, 0, va, sizeof(cmd));
+	ck_assert_uint_eq(c.error, LOOM_ERR_INTERNAL);
+	ck_assert_int_lt(clock() - start, CLOCKS_PER_SEC);
+	t_queue_init(card, 0, T_CTX, 0);
+	ck_assert_uint_eq(t_submit(card, 0, put_nops(3), 192).error, 0);
+}
+END_TEST
+
+START_TEST(test_many_commands_let_the_owner_go_on_between_them)
+{
+	uint64_t a = t_hbm_alloc(card, 1 << 20), b = t_hbm_alloc(card, 1 << 20);
+	struct loom_cmd_copy cmd[64];
+	unsigned int i, runs = 1;
+	uint64_t va;
+
+	for (i = 0; i < 64; i++) {
+		cmd[i] = t_copy_bytes(b, a, 1 << 20);
+		cmd[i].dim[1] = 16;	/* about a millisecond at least */
+	}
+	va = put(cmd, sizeof(cmd));
+	loom_core_set_patience(card->core, 40000000);
+	t_queue_push(card, 0, va, sizeof(cmd));
+	t_doorbell(card, 0);
+	while (loom_core_run(card->core, ~0u))
+		runs++;
+	ck_assert_uint_gt(runs, 1);
+	ck_assert_uint_eq(t_completion(card, 0, 0)->error, LOOM_ERR_NONE);
+}
+END_TEST
+
 /* Doorbells --------------------------------------------------------------- */
 
 START_TEST(test_doorbell_outside_the_ring_stops_the_queue)
@@ -1098,6 +1137,8 @@ static void add_jobs(TCase *tc)
 	tcase_add_test(tc, test_every_byte_from_the_host_is_read_once);
 	tcase_add_test(tc, test_disabled_card_runs_nothing);
 	tcase_add_test(tc, test_budget_stops_between_commands);
+	tcase_add_test(tc, test_command_that_takes_too_long_fails);
+	tcase_add_test(tc, test_many_commands_let_the_owner_go_on_between_them);
 }
 
 static void add_hostile(TCase *tc)
