@@ -33,4 +33,5 @@ man:
 	@mkdir -p $(BUILD)/man/man1
 	cp tools/*.1 $(BUILD)/man/man1/
 
+include libaccel/ggml/ggml.mk
 include libaccel/examples/examples.mk

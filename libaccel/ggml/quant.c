@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Block formats, unpacked by programs of the vector engine.
+ *
+ * A lane is an element of a row.  The row is read twice over: as bytes and as
+ * f16 values (scales stand at even offsets).  In every program
+ *
+ *	v1	offset of the lane's block in the row
+ *	v2	the lane's number within its block
+ *	s<n>	the integer n, for n = 1..8, 15, 16
+ *
+ * and the body leaves the value in v0.
+ */
+#include <string.h>
+
+#include "quant.h"
+
+#define INTEGERS							\
+	"imm s1, 1\n"  "imm s2, 2\n"  "imm s3, 3\n"  "imm s4, 4\n"	\
+	"imm s5, 5\n"  "imm s6, 6\n"  "imm s7, 7\n"  "imm s8, 8\n"	\
+	"imm s15, 15\n" "imm s16, 16\n" "imm s31, 31\n" "imm s30, 63\n"
+
+#define UNPACK(shift, mask, bytes, constants, body) { .source =		\
+	".operand dst bytes halves\n"					\
+	INTEGERS							\
+	"imm s20, " shift "\n"						\
+	"imm s21, " mask "\n"						\
+	"imm s22, " bytes "\n"						\
+	constants							\
+	"loop\n"							\
+	"  lane v0\n"							\
+	"  shr  v1, v0, s20\n"						\
+	"  imul v1, v1, s22\n"						\
+	"  and  v2, v0, s21\n"						\
+	body								\
+	"  st   dst, v0\n"						\
+	"end\n" }
+#define UNPACK32(bytes, constants, body) \
+	UNPACK("5", "31", bytes, constants, body)
+#define UNPACK256(bytes, constants, body) \
+	UNPACK("8", "255", bytes, constants, body)
+
+/* reg = the byte of the block at offset reg */
+#define BYTE(reg)							\
+	"  iadd " reg ", " reg ", v1\n"					\
+	"  ldx  " reg ", " reg ", bytes\n"				\
+	"  f2i  " reg ", " reg "\n"
+/* reg = the f16 at offset @at (a scalar register) of the block */
+#define HALF(reg, at)							\
+	"  iadd " reg ", v1, " at "\n"					\
+	"  shr  " reg ", " reg ", s1\n"					\
+	"  ldx  " reg ", " reg ", halves\n"
+/* reg = the f16 at the start of the block */
+#define HALF0(reg)							\
+	"  shr  " reg ", v1, s1\n"					\
+	"  ldx  " reg ", " reg ", halves\n"
+
+/* v3 = nibble of the lane in a block of 32 whose nibbles start at s23 */
+#define NIBBLE32							\
+	"  and  v3, v2, s15\n"						\
+	"  iadd v3, v3, s23\n"						\
+	BYTE("v3")							\
+	"  shr  v4, v2, s2\n"						\
+	"  and  v4, v4, s4\n"						\
+	"  shr  v3, v3, v4\n"						\
+	"  and  v3, v3, s15\n"
+/* v3 |= fifth bit, whose bytes start at s24 */
+#define FIFTH_BIT32							\
+	"  shr  v4, v2, s3\n"						\
+	"  iadd v4, v4, s24\n"						\
+	BYTE("v4")							\
+	"  and  v5, v2, s7\n"						\
+	"  shr  v4, v4, v5\n"						\
+	"  and  v4, v4, s1\n"						\
+	"  shl  v4, v4, s4\n"						\
+	"  or   v3, v3, v4\n"
+/* v0 = v3 * scale */
+#define TIMES_SCALE							\
+	"  i2f  v3, v3\n"						\
+	HALF0("v4")							\
+	"  mul  v0, v3, v4\n"
+/* v0 = v3 * scale + minimum, which follows the scale */
+#define TIMES_SCALE_PLUS						\
+	"  i2f  v3, v3\n"						\
+	HALF0("v4")							\
+	HALF("v5", "s2")						\
+	"  mul  v3, v3, v4\n"						\
+	"  add  v0, v3, v5\n"
+
+/* v3 = two bits of the lane in a block of 256; its bytes start at s23 */
+#define TWO_BITS256							\
+	"  shr  v3, v2, s7\n"						\
+	"  shl  v3, v3, s5\n"						\
+	"  and  v4, v2, s31\n"						\
+	"  iadd v3, v3, v4\n"						\
+	"  iadd v3, v3, s23\n"						\
+	BYTE("v3")							\
+	"  shr  v4, v2, s5\n"						\
+	"  and  v4, v4, s3\n"						\
+	"  shl  v4, v4, s1\n"						\
+	"  shr  v3, v3, v4\n"						\
+	"  and  v3, v3, s3\n"
+/* v3 = nibble of the lane, 64 to 32 bytes that start at s23 */
+#define NIBBLE256							\
+	"  shr  v3, v2, s6\n"						\
+	"  shl  v3, v3, s5\n"						\
+	"  and  v4, v2, s31\n"						\
+	"  iadd v3, v3, v4\n"						\
+	"  iadd v3, v3, s23\n"						\
+	BYTE("v3")							\
+	"  shr  v4, v2, s3\n"						\
+	"  and  v4, v4, s4\n"						\
+	"  shr  v3, v3, v4\n"						\
+	"  and  v3, v3, s15\n"
+/*
+ * Eight 6-bit pairs of scale and minimum in 12 bytes at offset 4:
+ * v5 = scale, v6 = minimum of sub-block v4 = lane / 32.
+ */
+#define SCALE_MIN							\
+	"  shr  v4, v2, s5\n"						\
+	"  iadd v5, v4, s4           ; scales[j]\n"			\
+	BYTE("v5")							\
+	"  iadd v6, v4, s8           ; scales[j + 4]\n"			\
+	BYTE("v6")							\
+	"  mov  v7, v4               ; scales[j - 4], or unused\n"	\
+	BYTE("v7")							\
+	"  ilt  v8, v4, s4\n"						\
+	"  and  v9, v5, s30\n"						\
+	"  and  v10, v6, s15\n"						\
+	"  shr  v11, v7, s6\n"						\
+	"  shl  v11, v11, s4\n"						\
+	"  or   v10, v10, v11\n"					\
+	"  sel  v9, v8, v9, v10      ; scale\n"				\
+	"  and  v10, v6, s30\n"						\
+	"  shr  v6, v6, s4\n"						\
+	"  shr  v11, v5, s6\n"						\
+	"  shl  v11, v11, s4\n"						\
+	"  or   v6, v6, v11\n"						\
+	"  sel  v6, v8, v10, v6\n"					\
+	"  mov  v5, v9\n"
+/* v0 = scale * v5 * v3 - minimum scale * v6; the scales stand at 0 and 2 */
+#define SCALED_PAIR							\
+	"  i2f  v3, v3\n"						\
+	"  i2f  v5, v5\n"						\
+	"  i2f  v6, v6\n"						\
+	HALF0("v7")							\
+	HALF("v8", "s2")						\
+	"  mul  v5, v5, v7\n"						\
+	"  mul  v6, v6, v8\n"						\
+	"  mul  v3, v3, v5\n"						\
+	"  sub  v0, v3, v6\n"
+
+static struct op_program programs[GG_TYPE_COUNT] = {
+	[GG_Q8_0] = UNPACK32("34", "imm s23, 128\n",
+		"  iadd v3, v2, s2\n"
+		BYTE("v3")
+		"  xor  v3, v3, s23\n"
+		"  isub v3, v3, s23\n"
+		TIMES_SCALE),
+	[GG_Q4_0] = UNPACK32("18", "imm s23, 2\n",
+		NIBBLE32
+		"  isub v3, v3, s8\n"
+		TIMES_SCALE),
+	[GG_Q4_1] = UNPACK32("20", "imm s23, 4\n",
+		NIBBLE32
+		TIMES_SCALE_PLUS),
+	[GG_Q5_0] = UNPACK32("22", "imm s23, 6\nimm s24, 2\n",
+		NIBBLE32 FIFTH_BIT32
+		"  isub v3, v3, s16\n"
+		TIMES_SCALE),
+	[GG_Q5_1] = UNPACK32("24", "imm s23, 8\nimm s24, 4\n",
+		NIBBLE32 FIFTH_BIT32
+		TIMES_SCALE_PLUS),
+	/* scales and minima 4 + 4 bits [16], 2 bits [64], scale, minimum scale */
+	[GG_Q2_K] = UNPACK256("84", "imm s23, 16\nimm s24, 80\nimm s25, 82\n",
+		TWO_BITS256
+		"  shr  v4, v2, s4\n"
+		BYTE("v4")
+		"  and  v5, v4, s15\n"
+		"  shr  v6, v4, s4\n"
+		"  i2f  v3, v3\n"
+		"  i2f  v5, v5\n"
+		"  i2f  v6, v6\n"
+		HALF("v7", "s24")
+		HALF("v8", "s25")
+		"  mul  v5, v5, v7\n"
+		"  mul  v6, v6, v8\n"
+		"  mul  v3, v3, v5\n"
+		"  sub  v0, v3, v6\n"),
+	/* third bits [32], 2 bits [64], 6-bit scales [12], scale */
+	[GG_Q3_K] = UNPACK256("110",
+		"imm s23, 32\nimm s24, 96\nimm s25, 104\nimm s26, 108\nimm s27, 32\n",
+		TWO_BITS256
+		"  and  v4, v2, s31\n"
+		BYTE("v4")
+		"  shr  v5, v2, s5\n"
+		"  shr  v4, v4, v5\n"
+		"  and  v4, v4, s1\n"
+		"  shl  v4, v4, s2\n"
+		"  iadd v3, v3, v4\n"
+		"  isub v3, v3, s4           ; minus 4 where the bit is clear\n"
+		"  shr  v4, v2, s4           ; number of the scale\n"
+		"  and  v5, v4, s7\n"
+		"  iadd v5, v5, s24\n"
+		BYTE("v5")
+		"  shr  v6, v4, s3\n"
+		"  shl  v6, v6, s2\n"
+		"  shr  v5, v5, v6\n"
+		"  and  v5, v5, s15          ; low four bits\n"
+		"  and  v6, v4, s3\n"
+		"  iadd v6, v6, s25\n"
+		BYTE("v6")
+		"  shr  v7, v4, s2\n"
+		"  shl  v7, v7, s1\n"
+		"  shr  v6, v6, v7\n"
+		"  and  v6, v6, s3\n"
+		"  shl  v6, v6, s4\n"
+		"  or   v5, v5, v6\n"
+		"  isub v5, v5, s27\n"
+		"  i2f  v3, v3\n"
+		"  i2f  v5, v5\n"
+		HALF("v6", "s26")
+		"  mul  v5, v5, v6\n"
+		"  mul  v0, v3, v5\n"),
+	/* scale, minimum scale, 6-bit pairs [12], nibbles [128] */
+	[GG_Q4_K] = UNPACK256("144", "imm s23, 16\n",
+		NIBBLE256 SCALE_MIN SCALED_PAIR),
+	/* scale, minimum scale, 6-bit pairs [12], fifth bits [32], nibbles [128] */
+	[GG_Q5_K] = UNPACK256("176", "imm s23, 48\n",
+		NIBBLE256
+		"  and  v4, v2, s31\n"
+		"  iadd v4, v4, s16\n"
+		BYTE("v4")
+		"  shr  v5, v2, s5\n"
+		"  shr  v4, v4, v5\n"
+		"  and  v4, v4, s1\n"
+		"  shl  v4, v4, s4\n"
+		"  or   v3, v3, v4\n"
+		SCALE_MIN SCALED_PAIR),
+	/* nibbles [128], 2 bits [64], i8 scales [16], scale */
+	[GG_Q6_K] = UNPACK256("210",
+		"imm s23, 128\nimm s24, 192\nimm s25, 208\nimm s27, 32\n",
+		TWO_BITS256
+		"  shl  v3, v3, s4\n"
+		"  shr  v4, v2, s7\n"
+		"  shl  v4, v4, s6\n"
+		"  and  v5, v2, s30\n"
+		"  iadd v4, v4, v5\n"
+		BYTE("v4")
+		"  shr  v5, v2, s4\n"
+		"  and  v5, v5, s4\n"
+		"  shr  v4, v4, v5\n"
+		"  and  v4, v4, s15\n"
+		"  or   v3, v3, v4\n"
+		"  isub v3, v3, s27\n"
+		"  shr  v4, v2, s4\n"
+		"  iadd v4, v4, s24\n"
+		BYTE("v4")
+		"  xor  v4, v4, s23\n"
+		"  isub v4, v4, s23\n"
+		"  i2f  v3, v3\n"
+		"  i2f  v4, v4\n"
+		HALF("v5", "s25")
+		"  mul  v4, v4, v5\n"
+		"  mul  v0, v3, v4\n"),
+};
+
+bool quant_known(int32_t type)
+{
+	return type >= 0 && type < GG_TYPE_COUNT && programs[type].source;
+}
+
+/* The rows as elements of @type, found by their index in the row. */
+static struct loom_vec_operand indexed(const struct accel_tensor *bytes,
+				       uint32_t type)
+{
+	unsigned int size = accel_type_size(type), d;
+	struct loom_vec_operand o = {
+		.addr = bytes->va,
+		.type = (uint8_t)type,
+		.limit = bytes->dim[0] / size,
+		.stride = { size },
+	};
+
+	for (d = 1; d < 4; d++)
+		o.stride[d] = bytes->dim[d] == 1 ? 0 : bytes->stride[d];
+	return o;
+}
+
+int quant_unpack(struct emit *e, const struct accel_tensor *dst, int32_t type,
+		 const struct accel_tensor *bytes)
+{
+	struct op op;
+
+	if (!quant_known(type))
+		return emit_refuse(e, "type %d is not known here", type);
+	op_begin(&op, "unpack", dst);
+	op_write(&op, "dst", dst);
+	op.operand[op.count++] = indexed(bytes, LOOM_TYPE_U8);
+	op.operand[op.count++] = indexed(bytes, LOOM_TYPE_F16);
+	return op_emit(&op, e->cb, &programs[type], NULL);
+}
+
+/* ------------------------------------------------------------------ packing */
+
+/* A row of the index space is a block: its scale, then what its lanes store. */
+static struct op_program pack_q8_0 = { .source =
+	".operand scale bytes x\n"
+	"loop\n"
+	"  ld   v0, x\n"
+	"  abs  v0, v0\n"
+	"  rmax s0, v0\n"
+	"end\n"
+	"imm s1, 127.0\n"
+	"div s0, s0, s1\n"
+	"st  scale, s0\n"
+	"imm s2, 0.0\n"
+	"imm s3, 1.0\n"
+	"feq s4, s0, s2\n"
+	"div s1, s3, s0\n"
+	"sel s1, s4, s2, s1\n"
+	"loop\n"
+	"  ld   v0, x\n"
+	"  mul  v0, v0, s1\n"
+	"  rint v0, v0\n"
+	"  f2i  v0, v0\n"
+	"  sti  bytes, v0\n"
+	"end\n"
+};
+
+/* Lane j packs elements j and j + 16; the scale maps the largest to -8. */
+static struct op_program pack_q4_0 = { .source =
+	".operand scale bytes x y\n"
+	"loop\n"
+	"  ld   v0, x\n"
+	"  ld   v1, y\n"
+	"  max  v2, v0, v1\n"
+	"  rmax s0, v2\n"
+	"  min  v2, v0, v1\n"
+	"  rmin s1, v2\n"
+	"end\n"
+	"neg s2, s1\n"
+	"fle s3, s2, s0\n"
+	"sel s0, s3, s0, s1\n"
+	"imm s1, -8.0\n"
+	"div s0, s0, s1\n"
+	"st  scale, s0\n"
+	"imm s2, 0.0\n"
+	"imm s3, 1.0\n"
+	"feq s4, s0, s2\n"
+	"div s1, s3, s0\n"
+	"sel s1, s4, s2, s1\n"
+	"imm s2, 8.5\n"
+	"imm s3, 15\n"
+	"imm s4, 4\n"
+	"loop\n"
+	"  ld   v0, x\n"
+	"  fma  v0, v0, s1, s2\n"
+	"  f2i  v0, v0\n"
+	"  imin v0, v0, s3\n"
+	"  ld   v1, y\n"
+	"  fma  v1, v1, s1, s2\n"
+	"  f2i  v1, v1\n"
+	"  imin v1, v1, s3\n"
+	"  shl  v1, v1, s4\n"
+	"  or   v0, v0, v1\n"
+	"  sti  bytes, v0\n"
+	"end\n"
+};
+
+bool quant_packs(int32_t type)
+{
+	return type == GG_Q8_0 || type == GG_Q4_0;
+}
+
+/* Blocks of the rows of one matrix: index space { lanes, blocks, rows, d2 }. */
+static struct loom_vec_operand blocks(const struct accel_tensor *t,
+				      uint64_t va, uint32_t type, int64_t lane,
+				      int64_t block)
+{
+	return (struct loom_vec_operand){
+		.addr = va, .type = (uint8_t)type,
+		.stride = { lane, block, t->stride[1], t->stride[2] },
+	};
+}
+
+static int pack_matrix(struct emit *e, const struct accel_tensor *bytes,
+		       int32_t type, const struct accel_tensor *src,
+		       uint64_t to, uint64_t from)
+{
+	unsigned int size = gg_type_info(type)->bytes;
+	bool nibbles = type == GG_Q4_0;
+	uint32_t lanes = nibbles ? 16 : 32;
+	int64_t lane = src->stride[0];
+	struct op op = { .name = "pack" };
+
+	op.dim[0] = lanes;
+	op.dim[1] = src->dim[0] / 32;
+	op.dim[2] = src->dim[1];
+	op.dim[3] = src->dim[2];
+	op.operand[op.count++] = blocks(bytes, to, LOOM_TYPE_F16, 0, size);
+	op.operand[op.count++] = blocks(bytes, to + 2,
+					nibbles ? LOOM_TYPE_U8 : LOOM_TYPE_I8,
+					1, size);
+	op.operand[op.count++] = blocks(src, from, src->type, lane, 32 * lane);
+	if (nibbles)
+		op.operand[op.count++] = blocks(src, from + (uint64_t)(16 * lane),
+						src->type, lane, 32 * lane);
+	return op_emit(&op, e->cb, nibbles ? &pack_q4_0 : &pack_q8_0, NULL);
+}
+
+int quant_pack(struct emit *e, const struct accel_tensor *bytes, int32_t type,
+	       const struct accel_tensor *src)
+{
+	uint32_t i;
+	int rc = 0;
+
+	if (!quant_packs(type))
+		return emit_refuse(e, "packing to type %d is not known", type);
+	for (i = 0; !rc && i < src->dim[3]; i++)
+		rc = pack_matrix(e, bytes, type, src,
+				 bytes->va + (uint64_t)(i * bytes->stride[3]),
+				 src->va + (uint64_t)(i * src->stride[3]));
+	return rc;
+}
