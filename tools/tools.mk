@@ -12,3 +12,4 @@ all: $(BIN)/accel-smi
 
 include tools/time/time.mk
 include tools/train/train.mk
+include tools/llama/llama.mk

@@ -68,11 +68,15 @@ static void *get_base(struct gg_buffer *buffer)
 	return (void *)(uintptr_t)accel_bo_va(m->bo);
 }
 
-/* CPU address of byte @offset of a tensor. */
-static uint8_t *address(struct gg_buffer *buffer, const struct gg_tensor *t,
-			size_t offset)
+/* The buffer of a view may only stand in the tensor that it looks at. */
+static struct gg_buffer *buffer_of(const struct gg_tensor *t)
 {
-	struct memory *m = buffer->context;
+	return t->view_src ? t->view_src->buffer : t->buffer;
+}
+
+uint8_t *buffer_map(const struct gg_tensor *t, size_t offset)
+{
+	struct memory *m = buffer_of(t)->context;
 
 	return m->map + ((uint64_t)(uintptr_t)t->data - accel_bo_va(m->bo)) +
 	       offset;
@@ -81,7 +85,8 @@ static uint8_t *address(struct gg_buffer *buffer, const struct gg_tensor *t,
 static void memset_tensor(struct gg_buffer *buffer, struct gg_tensor *t,
 			  uint8_t value, size_t offset, size_t size)
 {
-	memset(address(buffer, t, offset), value, size);
+	(void)buffer;
+	memset(buffer_map(t, offset), value, size);
 }
 
 static void set_tensor(struct gg_buffer *buffer, struct gg_tensor *t,
@@ -89,7 +94,7 @@ static void set_tensor(struct gg_buffer *buffer, struct gg_tensor *t,
 {
 	struct memory *m = buffer->context;
 
-	memcpy(address(buffer, t, offset), data, size);
+	memcpy(buffer_map(t, offset), data, size);
 	stats_bytes(&m->card->stats, size, 0);
 }
 
@@ -98,7 +103,7 @@ static void get_tensor(struct gg_buffer *buffer, const struct gg_tensor *t,
 {
 	struct memory *m = buffer->context;
 
-	memcpy(data, address(buffer, t, offset), size);
+	memcpy(data, buffer_map(t, offset), size);
 	stats_bytes(&m->card->stats, 0, size);
 }
 

@@ -11,6 +11,9 @@ void buffer_types_init(struct card *card);
 /** buffer_is_on() - is @buffer memory of @card's HBM? */
 bool buffer_is_on(const struct gg_buffer *buffer, const struct card *card);
 
+/** buffer_map() - the CPU's address of byte @offset of a tensor on the card */
+uint8_t *buffer_map(const struct gg_tensor *t, size_t offset);
+
 /**
  * buffer_host_va() - address at which the card reaches host memory
  * @card: the card

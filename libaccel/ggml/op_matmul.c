@@ -17,10 +17,19 @@ static uint32_t partner(uint32_t type)
 								 LOOM_TYPE_F32;
 }
 
-/* @t itself if it is of @type, else an intermediate copy. */
+/* Activations as ggml multiplies them by weights of @type: it rounds them first. */
 static int convert(struct emit *e, struct accel_tensor *out,
-		   const struct accel_tensor *t, uint32_t type)
+		   const struct accel_tensor *t, uint32_t weights)
 {
+	uint32_t type = partner(weights);
+	struct accel_tensor x;
+	int rc;
+
+	if (type_is_block(weights)) {
+		rc = emit_float(e, &x, t);
+		*out = emit_temp(e, LOOM_TYPE_F32, t->dim);
+		return rc ? rc : quant_round_q8_0(e, out, &x);
+	}
 	if (t->type == type) {
 		*out = *t;
 		return 0;
@@ -168,7 +177,7 @@ int op_mul_mat(struct emit *e, const struct gg_tensor *t)
 
 	p.r2 = p.d.dim[2] / p.w.dim[2];
 	p.r3 = p.d.dim[3] / p.w.dim[3];
-	rc = convert(e, &p.a, &b, partner(p.w.type));
+	rc = convert(e, &p.a, &b, p.w.type);
 	if (rc)
 		return rc;
 	if (p.w.type != LOOM_TYPE_NONE)
@@ -299,7 +308,7 @@ int op_mul_mat_id(struct emit *e, const struct gg_tensor *t)
 	x.bytes = accel_tensor_2d(emit_bytes(weights).va, LOOM_TYPE_U8,
 				  (uint32_t)bytes, (uint32_t)weights->ne[2]);
 	x.bytes.stride[1] = (int64_t)weights->nb[2];
-	rc = convert(e, &x.a, &b, partner(gg_type_info(weights->type)->type));
+	rc = convert(e, &x.a, &b, gg_type_info(weights->type)->type);
 	if (rc)
 		return rc;
 	piece = (uint32_t)(EXPERT_BYTES / (bytes * x.ids.dim[0]));

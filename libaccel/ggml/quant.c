@@ -312,12 +312,11 @@ static struct op_program pack_q8_0 = { .source =
 	"  rmax s0, v0\n"
 	"end\n"
 	"imm s1, 127.0\n"
-	"div s0, s0, s1\n"
-	"st  scale, s0\n"
 	"imm s2, 0.0\n"
-	"imm s3, 1.0\n"
 	"feq s4, s0, s2\n"
-	"div s1, s3, s0\n"
+	"div s3, s0, s1\n"
+	"st  scale, s3\n"
+	"div s1, s1, s0\n"
 	"sel s1, s4, s2, s1\n"
 	"loop\n"
 	"  ld   v0, x\n"
@@ -328,20 +327,38 @@ static struct op_program pack_q8_0 = { .source =
 	"end\n"
 };
 
-/* Lane j packs elements j and j + 16; the scale maps the largest to -8. */
+/*
+ * Lane j packs elements j and j + 16; the scale maps the largest to -8, the
+ * first of several.
+ */
 static struct op_program pack_q4_0 = { .source =
-	".operand scale bytes x y\n"
+	".operand scale bytes x y all\n"
 	"loop\n"
 	"  ld   v0, x\n"
 	"  ld   v1, y\n"
+	"  abs  v0, v0\n"
+	"  abs  v1, v1\n"
 	"  max  v2, v0, v1\n"
 	"  rmax s0, v2\n"
-	"  min  v2, v0, v1\n"
-	"  rmin s1, v2\n"
 	"end\n"
-	"neg s2, s1\n"
-	"fle s3, s2, s0\n"
-	"sel s0, s3, s0, s1\n"
+	"imm s1, 16.0\n"
+	"imm s2, 32.0\n"
+	"loop\n"
+	"  ld   v0, x\n"
+	"  ld   v1, y\n"
+	"  abs  v0, v0\n"
+	"  abs  v1, v1\n"
+	"  feq  v0, v0, s0\n"
+	"  feq  v1, v1, s0\n"
+	"  lane v2\n"
+	"  i2f  v2, v2\n"
+	"  add  v3, v2, s1\n"
+	"  sel  v3, v1, v3, s2\n"
+	"  sel  v3, v0, v2, v3\n"
+	"  rmin s3, v3\n"
+	"end\n"
+	"f2i s3, s3\n"
+	"ldx s0, s3, all\n"
 	"imm s1, -8.0\n"
 	"div s0, s0, s1\n"
 	"st  scale, s0\n"
@@ -355,11 +372,13 @@ static struct op_program pack_q4_0 = { .source =
 	"imm s4, 4\n"
 	"loop\n"
 	"  ld   v0, x\n"
-	"  fma  v0, v0, s1, s2\n"
+	"  mul  v0, v0, s1\n"
+	"  add  v0, v0, s2\n"
 	"  f2i  v0, v0\n"
 	"  imin v0, v0, s3\n"
 	"  ld   v1, y\n"
-	"  fma  v1, v1, s1, s2\n"
+	"  mul  v1, v1, s1\n"
+	"  add  v1, v1, s2\n"
 	"  f2i  v1, v1\n"
 	"  imin v1, v1, s3\n"
 	"  shl  v1, v1, s4\n"
@@ -403,9 +422,12 @@ static int pack_matrix(struct emit *e, const struct accel_tensor *bytes,
 					nibbles ? LOOM_TYPE_U8 : LOOM_TYPE_I8,
 					1, size);
 	op.operand[op.count++] = blocks(src, from, src->type, lane, 32 * lane);
-	if (nibbles)
+	if (nibbles) {
 		op.operand[op.count++] = blocks(src, from + (uint64_t)(16 * lane),
 						src->type, lane, 32 * lane);
+		op.operand[op.count] = op.operand[2];
+		op.operand[op.count++].limit = 32;
+	}
 	return op_emit(&op, e->cb, nibbles ? &pack_q4_0 : &pack_q8_0, NULL);
 }
 
@@ -421,5 +443,62 @@ int quant_pack(struct emit *e, const struct accel_tensor *bytes, int32_t type,
 		rc = pack_matrix(e, bytes, type, src,
 				 bytes->va + (uint64_t)(i * bytes->stride[3]),
 				 src->va + (uint64_t)(i * src->stride[3]));
+	return rc;
+}
+
+/* The scale is an f16 in a block; it is kept as one for a moment. */
+static struct op_program round_q8_0 = { .source =
+	".operand dst scale x\n"
+	"loop\n"
+	"  ld   v0, x\n"
+	"  abs  v0, v0\n"
+	"  rmax s0, v0\n"
+	"end\n"
+	"imm s1, 127.0\n"
+	"imm s2, 0.0\n"
+	"feq s4, s0, s2\n"
+	"div s3, s0, s1\n"
+	"st  scale, s3\n"
+	"ld  s3, scale\n"
+	"div s1, s1, s0\n"
+	"sel s1, s4, s2, s1\n"
+	"loop\n"
+	"  ld   v0, x\n"
+	"  mul  v0, v0, s1\n"
+	"  rint v0, v0\n"
+	"  mul  v0, v0, s3\n"
+	"  st   dst, v0\n"
+	"end\n"
+};
+
+int quant_round_q8_0(struct emit *e, const struct accel_tensor *dst,
+		     const struct accel_tensor *src)
+{
+	int64_t lane = src->stride[0];
+	uint32_t i;
+	struct accel_tensor scale;
+	int rc = 0;
+
+	scale = emit_temp(e, LOOM_TYPE_F16,
+			  (const uint32_t[]){ 1, src->dim[0] / 32, src->dim[1],
+					      src->dim[2] });
+	for (i = 0; !rc && i < src->dim[3]; i++) {
+		struct op op = { .name = "round" };
+
+		op.dim[0] = 32;
+		op.dim[1] = src->dim[0] / 32;
+		op.dim[2] = src->dim[1];
+		op.dim[3] = src->dim[2];
+		op.operand[op.count++] = blocks(dst, dst->va + (uint64_t)(i * dst->stride[3]),
+						LOOM_TYPE_F32, 4, 128);
+		op.operand[op.count++] = (struct loom_vec_operand){
+			.addr = scale.va, .type = LOOM_TYPE_F16,
+			.stride = { 0, scale.stride[1], scale.stride[2],
+				    scale.stride[3] },
+		};
+		op.operand[op.count++] = blocks(src, src->va + (uint64_t)(i * src->stride[3]),
+						LOOM_TYPE_F32, lane, 32 * lane);
+		rc = op_emit(&op, e->cb, &round_q8_0, NULL);
+	}
 	return rc;
 }

@@ -118,3 +118,11 @@ struct gg_reg *ggml_backend_init(void)
 		find_cards();
 	return &reg;
 }
+
+__attribute__((destructor)) static void at_exit(void)
+{
+	size_t i;
+
+	for (i = 0; i < num_cards; i++)
+		stats_print(cards[i]);
+}

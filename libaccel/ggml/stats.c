@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <loom/loom_regs.h>
 
@@ -24,6 +25,14 @@ void stats_bytes(struct stats *s, uint64_t up, uint64_t down)
 	atomic_fetch_add(&s->downloaded, down);
 }
 
+uint64_t stats_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
 static void print_ops(FILE *f, const struct stats *s)
 {
 	int op;
@@ -41,6 +50,11 @@ static void print_totals(FILE *f, const struct stats *s, const char *name)
 {
 	fprintf(f, "card                     %s\n", name);
 	fprintf(f, "graphs                   %" PRIu64 "\n", s->graphs);
+	if (s->last_ns > s->first_ns)
+		fprintf(f, "from first to last       %.3f s, %.2f graphs per second\n",
+			(double)(s->last_ns - s->first_ns) / 1e9,
+			(double)s->graphs * 1e9 /
+				(double)(s->last_ns - s->first_ns));
 	fprintf(f, "submissions              %" PRIu64 "\n", s->submits);
 	fprintf(f, "command buffers          %" PRIu64 " built, %" PRIu64
 		" patched, %" PRIu64 " reused\n", s->built, s->patched,

@@ -2,7 +2,7 @@
 /*
  * What the card did for ggml: nodes taken and refused and why, commands, bytes,
  * modelled time.  $LOOM_GGML_STATS names a file that gets it as text when the
- * last stream of a card is closed ("-": stderr).
+ * process ends ("-": stderr).
  */
 #ifndef LOOM_GGML_STATS_H
 #define LOOM_GGML_STATS_H
@@ -22,6 +22,8 @@ struct stats {
 	char why[GG_OP_COUNT][96];
 	/** @uploaded, @downloaded: bytes to and from the card's memory */
 	_Atomic uint64_t uploaded, downloaded;
+	/** @first_ns, @last_ns: when the first graph began and the last was over */
+	_Atomic uint64_t first_ns, last_ns;
 	/** @graphs: graphs computed; @submits: submissions to the card */
 	_Atomic uint64_t graphs, submits;
 	/** @copies, @matmuls, @vectors: commands submitted, by engine */
@@ -32,6 +34,9 @@ struct stats {
 
 void stats_refused(struct stats *s, int op, const char *why);
 void stats_bytes(struct stats *s, uint64_t up, uint64_t down);
+
+/** stats_now() - a clock in nanoseconds */
+uint64_t stats_now(void);
 
 struct card;
 

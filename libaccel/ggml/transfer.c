@@ -15,10 +15,14 @@
 /* Command buffers in turn: one is filled while others are on their way. */
 #define NUM_CMDBUFS	4
 
-/** struct download - staged bytes that a caller waits for */
+/** struct download - bytes that a caller waits for */
 struct download {
 	void *data;
-	size_t offset, size;
+	/** @from: CPU address: of the card's memory, or of the staging memory */
+	const uint8_t *from;
+	/** @va: address on the card; 0 once the bytes are staged */
+	uint64_t va;
+	size_t size;
 };
 
 struct transfer {
@@ -152,43 +156,35 @@ int transfer_upload(struct transfer *t, uint64_t va, const void *data,
 	return transfer_copy(t, va, accel_bo_va(t->staging) + offset, size);
 }
 
-static int download_in_parts(struct transfer *t, uint8_t *data, uint64_t va,
-			     size_t size)
+int transfer_download(struct transfer *t, void *data, uint64_t va,
+		      const void *map, size_t size)
 {
-	size_t n;
-	int rc = 0;
-
-	while (!rc && size) {
-		n = size < STAGING_BYTES ? size : STAGING_BYTES;
-		rc = transfer_copy(t, accel_bo_va(t->staging), va, n);
-		if (!rc)
-			rc = drain(t);
-		if (!rc)
-			memcpy(data, t->map, n);
-		va += n;
-		data += n;
-		size -= n;
-	}
-	return rc;
-}
-
-int transfer_download(struct transfer *t, void *data, uint64_t va, size_t size)
-{
-	uint64_t host = buffer_host_va(t->card, data, size), offset;
-	int rc;
-
-	if (host)
-		return transfer_copy(t, host, va, size);
-	if (size > STAGING_BYTES)
-		return t->used ? -EAGAIN : download_in_parts(t, data, va, size);
 	if (t->num_downloads == MAX_DOWNLOADS)
 		return -EAGAIN;
-	rc = stage(t, size, &offset);
+	t->downloads[t->num_downloads++] =
+		(struct download){ data, map, va, size };
+	return 0;
+}
+
+/* Work follows: take the bytes out of its way. */
+static int stage_download(struct transfer *t, struct download *d)
+{
+	uint64_t to = buffer_host_va(t->card, d->data, d->size), offset = 0;
+	const uint8_t *from = d->data;
+	int rc = 0;
+
+	if (!to) {
+		rc = stage(t, d->size, &offset);
+		to = accel_bo_va(t->staging) + offset;
+		from = t->map + offset;
+	}
+	if (!rc)
+		rc = transfer_copy(t, to, d->va, d->size);
 	if (rc)
 		return rc;
-	t->downloads[t->num_downloads++] =
-		(struct download){ data, offset, size };
-	return transfer_copy(t, accel_bo_va(t->staging) + offset, va, size);
+	d->from = from;
+	d->va = 0;
+	return 0;
 }
 
 struct accel_cmdbuf *transfer_pending(struct transfer *t)
@@ -196,6 +192,16 @@ struct accel_cmdbuf *transfer_pending(struct transfer *t)
 	struct accel_cmdbuf *cb = t->cmdbufs[t->current];
 
 	return accel_cmdbuf_size(cb) ? cb : NULL;
+}
+
+bool transfer_stage_downloads(struct transfer *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->num_downloads; i++)
+		if (t->downloads[i].va && stage_download(t, &t->downloads[i]))
+			return false;
+	return true;
 }
 
 void transfer_submitted(struct transfer *t, uint64_t point)
@@ -217,10 +223,10 @@ void transfer_finish(struct transfer *t, bool ok)
 	for (i = 0; i < t->num_downloads; i++) {
 		const struct download *d = &t->downloads[i];
 
-		if (ok)
-			memcpy(d->data, t->map + d->offset, d->size);
-		else
+		if (!ok)
 			memset(d->data, 0xff, d->size);
+		else if (d->data != d->from)
+			memcpy(d->data, d->from, d->size);
 	}
 	t->num_downloads = 0;
 	t->used = 0;

@@ -1,0 +1,198 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Stock llama.cpp on a card of the process: the same texts as on the CPU, the
+# same perplexity, computed by the card, and clean failures.  Needs Debian's
+# packages of llama.cpp and a model; neither is downloaded here.
+set -u
+cd "$(dirname "$0")/../.." || exit
+n=0
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+unset ACCEL_DEVICE LOOM_VISIBLE_DEVICES LOOM_GGML_STATS GGML_BACKEND_PATH
+model=${LOOM_LLAMA_MODEL:-../shared/data/stories260K.gguf}
+backend=$PWD/build/libggml-loom.so
+names=(
+	five_texts_of_200_tokens_are_the_cpus_in_f32
+	the_card_computed_every_node
+	a_graph_that_repeats_is_not_recorded_again
+	perplexity_in_f16_is_within_a_thousandth
+	perplexity_in_q8_0_is_within_a_thousandth
+	claimed_operations_pass_ggmls_tests
+	without_a_card_the_cpu_goes_on
+	out_of_memory_is_said
+	declared_layouts_are_ggmls
+)
+
+result() {
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
+}
+
+echo "TAP version 13"
+echo "1..${#names[@]}"
+
+skip_all() {
+	local name
+	for name in "${names[@]}"; do
+		n=$((n + 1))
+		echo "ok $n $name # SKIP $1"
+	done
+	exit 0
+}
+
+tools/env/llama.sh local >"$tmp/tree" 2>"$tmp/why" ||
+	skip_all "$(tail -n 1 "$tmp/why")"
+[ -r "$model" ] || skip_all "no model $model"
+
+llama() {
+	tools/env/llama.sh run "$@"
+}
+
+# on_card PROGRAM ARGS... - with the backend, on a card of the process
+on_card() {
+	ACCEL_DEVICE=${device:-sim:} GGML_BACKEND_PATH=$backend \
+		LOOM_GGML_STATS=$tmp/stats llama "$@"
+}
+
+prompts=(
+	"Once upon a time"
+	"Lily and Tom"
+	"The little dog"
+	"One day, a bird"
+	"Mom said"
+)
+
+# write RUNNER LAYERS PROMPT - 200 tokens to stdout.  At its end llama-completion
+# now and then loses what it has not printed yet, with every backend: again then.
+write() {
+	local try
+	for try in 1 2 3 4 5; do
+		rm -f "$tmp/stats"
+		"$1" llama-completion -m "$model" -n 200 --temp 0 -no-cnv -t 1 \
+			-ngl "$2" --no-warmup --ignore-eos -fa off -ctk f32 -ctv f32 \
+			-p "$3" 2>"$tmp/err" >"$tmp/text"
+		grep -q 'graphs reused' "$tmp/err" && break
+	done
+	cat "$tmp/text"
+}
+
+same=0
+: >"$tmp/all-stats"
+for prompt in "${prompts[@]}"; do
+	write llama 0 "$prompt" >"$tmp/cpu"
+	write on_card 99 "$prompt" >"$tmp/card"
+	cat "$tmp/stats" >>"$tmp/all-stats"
+	cat "$tmp/cpu" >>"$tmp/stories"
+	[ "$(wc -c <"$tmp/cpu")" -gt 200 ] && cmp -s "$tmp/cpu" "$tmp/card" || {
+		same=1
+		diff "$tmp/cpu" "$tmp/card" | sed 's/^/# /'
+		tail -n 3 "$tmp/err" | sed 's/^/# /'
+	}
+done
+result $same "${names[0]}"
+
+# What the card itself counted must be what the graphs needed, and no node of
+# the graphs was left to the CPU.
+awk '/^graphs / { graphs += $2 }
+     /^commands of graphs/ { want += $4 + $6 + $8 }
+     /^commands the card ran/ { ran += $NF }
+     /^multiply-acc/ { macs += $NF }
+     /^[A-Z_]+ / && $3 > 0 { refused = refused " " $1 }
+     END {
+	printf "# %d graphs, %d commands recorded, the card ran %d, %d multiply-accumulates\n", graphs, want, ran, macs
+	if (refused) print "# refused:" refused
+	exit !(graphs > 900 && want > 100 * graphs && ran >= want && macs > graphs * 200000 && !refused)
+     }' "$tmp/all-stats"
+result $? "${names[1]}"
+
+awk '/^graphs / { graphs += $2 }
+     /^submissions / { submits += $2 }
+     /^command buffers/ { built += $3; patched += $5; reused += $7 }
+     END {
+	printf "# %d graphs, %d submissions; %d built, %d patched, %d reused\n", graphs, submits, built, patched, reused
+	exit !(reused > 0.9 * graphs && submits <= 1.1 * graphs)
+     }' "$tmp/all-stats"
+result $? "${names[2]}"
+
+# A text of the kind that the model knows: what it wrote.
+text=$tmp/stories
+
+# perplexity RUNNER LAYERS MODEL - the last line of its log may be lost as well
+perplexity() {
+	local try value
+	for try in 1 2 3 4 5; do
+		value=$("$1" llama-perplexity -m "$3" -f "$text" -c 256 -t 1 \
+			-ngl "$2" 2>&1 |
+			sed -n 's/.*Final estimate: PPL = \([0-9.]*\).*/\1/p')
+		[ -z "$value" ] || break
+	done
+	echo "$value"
+}
+
+for type in F16 Q8_0; do
+	llama llama-quantize "$model" "$tmp/$type.gguf" $type >/dev/null 2>&1
+	awk -v a="$(perplexity llama 0 "$tmp/$type.gguf")" \
+	    -v b="$(perplexity on_card 99 "$tmp/$type.gguf")" 'BEGIN {
+		printf "# CPU %s, card %s\n", a, b
+		exit !(a > 1 && (a - b) ^ 2 <= (a / 1000) ^ 2) }'
+	result $? "${names[n]}"
+done
+
+# A sample of each kind; `make llama-ops` runs them all.
+GGML_BACKEND_PATH=$backend ACCEL_DEVICE=sim: llama test-backend-ops test -b LOOM0 \
+	-o SOFT_MAX,RMS_NORM,SWIGLU,SET_ROWS >"$tmp/ops" 2>&1
+status=$?
+grep -a 'FAIL' "$tmp/ops" | head -n 5 | sed 's/^/# /'
+passed=$(sed -n 's/^ *\([0-9]*\)\/[0-9]* tests passed.*/\1/p' "$tmp/ops")
+echo "# $passed cases passed"
+[ $status = 0 ] && [ "${passed:-0}" -gt 100 ]
+result $? "${names[5]}"
+
+GGML_BACKEND_PATH=$backend ACCEL_DEVICE=/dev/accel/nowhere llama llama-simple \
+	-m "$model" -n 20 "Once upon" >"$tmp/card" 2>"$tmp/err" &&
+	grep -q '^loom: going on without the card: .*nowhere' "$tmp/err" && grep -q Once "$tmp/card"
+result $? "${names[6]}"
+
+device=sim:hbm=16M on_card llama-completion -m "$model" -n 20 -ngl 99 -c 131072 \
+	-fit off -no-cnv -p "Once" >/dev/null 2>"$tmp/err"
+status=$?
+grep -a '^loom:' "$tmp/err" | head -n 1 | sed 's/^/# /'
+[ $status -gt 0 ] && [ $status -lt 128 ] && grep -q '^loom: .*cannot allocate' "$tmp/err"
+result $? "${names[7]}"
+
+cat >"$tmp/layout.c" <<'LAYOUT'
+#include <stdio.h>
+#include <stddef.h>
+#ifdef OURS
+#include "abi.h"
+#define ggml_tensor gg_tensor
+#define GGML_OP_COUNT GG_OP_COUNT
+#define GGML_OP_MUL_MAT GG_MUL_MAT
+#define GGML_OP_GLU GG_GLU
+#define GGML_UNARY_OP_COUNT GG_UNARY_COUNT
+#define GGML_GLU_OP_COUNT GG_GLU_COUNT
+#define GGML_TYPE_Q6_K GG_Q6_K
+#define GGML_TYPE_COUNT GG_TYPE_COUNT
+#define ggml_backend_dev_props gg_device_props
+#else
+#include "ggml.h"
+#include "ggml-backend.h"
+#endif
+#define AT(m) offsetof(struct ggml_tensor, m)
+int main(void)
+{
+	printf("%zu %zu %zu %zu %zu %zu %zu %zu %zu\n", sizeof(struct ggml_tensor),
+	       AT(buffer), AT(ne), AT(nb), AT(op), AT(op_params), AT(flags), AT(src), AT(data));
+	printf("%d %d %d %d %d %d %d\n", GGML_OP_COUNT, GGML_OP_MUL_MAT, GGML_OP_GLU,
+	       GGML_UNARY_OP_COUNT, GGML_GLU_OP_COUNT, GGML_TYPE_Q6_K, GGML_TYPE_COUNT);
+	printf("%zu %zu\n", sizeof(struct ggml_backend_dev_props),
+	       offsetof(struct ggml_backend_dev_props, caps));
+	return 0;
+}
+LAYOUT
+gcc -DOURS -Ilibaccel/ggml -o "$tmp/ours" "$tmp/layout.c" &&
+	gcc -I"$(cat "$tmp/tree")/usr/include" -o "$tmp/theirs" "$tmp/layout.c" &&
+	"$tmp/ours" >"$tmp/a" && "$tmp/theirs" >"$tmp/b" && diff "$tmp/a" "$tmp/b" | sed 's/^/# /' &&
+	cmp -s "$tmp/a" "$tmp/b"
+result $? "${names[8]}"
