@@ -35,6 +35,15 @@ void loom_core_config_default(struct loom_core_config *cfg)
 		.num_queues = LOOM_MAX_QUEUES,
 		.num_contexts = LOOM_MAX_CONTEXTS,
 		.num_vectors = LOOM_MAX_VECTORS,
+		.static_mw = 60000,
+		.mac_fj = 500,
+		.vector_op_fj = 1000,
+		.hbm_byte_fj = 31000,
+		.pcie_byte_fj = 40000,
+		.ambient_mc = 35000,
+		.thermal_mc_per_w = 150,
+		.thermal_tau_us = 5000000,
+		.temp_crit_mc = 105000,
 	};
 }
 
@@ -70,6 +79,15 @@ static const struct limit limits[] = {
 	{ MEMBER(num_queues), 1, LOOM_MAX_QUEUES, 1, false },
 	{ MEMBER(num_contexts), 1, LOOM_MAX_CONTEXTS, 1, false },
 	{ MEMBER(num_vectors), 1, LOOM_MAX_VECTORS, 1, false },
+	{ MEMBER(static_mw), 0, 1000000, 1, false },
+	{ MEMBER(mac_fj), 0, 1000000, 1, false },
+	{ MEMBER(vector_op_fj), 0, 1000000, 1, false },
+	{ MEMBER(hbm_byte_fj), 0, 1000000, 1, false },
+	{ MEMBER(pcie_byte_fj), 0, 1000000, 1, false },
+	{ MEMBER(ambient_mc), 0, 100000, 1, false },
+	{ MEMBER(thermal_mc_per_w), 0, 10000, 1, false },
+	{ MEMBER(thermal_tau_us), 1, 60000000, 1, false },
+	{ MEMBER(temp_crit_mc), 1, 200000, 1, false },
 };
 
 static uint64_t limit_value(const struct loom_core_config *cfg,
@@ -164,17 +182,26 @@ void loom_quiet_wake(struct loom_core *core)
 
 /* The way out ------------------------------------------------------------- */
 
-int loom_dma_read(struct loom_core *core, uint64_t addr, void *buf, size_t len)
+static bool dma_fails(struct loom_core *core, unsigned int queue,
+		      uint64_t addr, size_t len)
 {
-	if (!atomic_load(&core->bus_master))
+	return !atomic_load(&core->bus_master) ||
+	       (loom_troubled(core, LOOM_HOOK_DMA) &&
+		loom_inject_dma(core, queue, addr, len));
+}
+
+int loom_dma_read(struct loom_core *core, unsigned int queue, uint64_t addr,
+		  void *buf, size_t len)
+{
+	if (dma_fails(core, queue, addr, len))
 		return -1;
 	return core->ops.dma_read(core->opaque, addr, buf, len);
 }
 
-int loom_dma_write(struct loom_core *core, uint64_t addr, const void *buf,
-		   size_t len)
+int loom_dma_write(struct loom_core *core, unsigned int queue, uint64_t addr,
+		   const void *buf, size_t len)
 {
-	if (!atomic_load(&core->bus_master))
+	if (dma_fails(core, queue, addr, len))
 		return -1;
 	return core->ops.dma_write(core->opaque, addr, buf, len);
 }
@@ -241,7 +268,10 @@ static void state_reset(struct loom_core *core)
 	core->scratch = 0;
 	core->status = LOOM_STATUS_READY;
 	core->notify = false;
+	core->hbm_window = 0;
 	atomic_store(&core->irqs, 0);
+	loom_inject_reset(core);
+	loom_sensors_reset(core);
 	memset(core->sram, 0, core->cfg.sram_size);
 }
 
@@ -254,6 +284,13 @@ static void quiet_init(struct loom_core *core)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&core->quiet, &attr);
 	pthread_condattr_destroy(&attr);
+}
+
+/* As large as it takes to show all of HBM. */
+static uint64_t bar_size(uint64_t hbm_size)
+{
+	return hbm_size & (hbm_size - 1) ?
+	       1ull << (64 - __builtin_clzll(hbm_size)) : hbm_size;
 }
 
 struct loom_core *loom_core_create(const struct loom_core_config *cfg,
@@ -270,7 +307,9 @@ struct loom_core *loom_core_create(const struct loom_core_config *cfg,
 	core->ops = *ops;
 	core->opaque = opaque;
 	core->hbm = hbm;
+	core->hbm_bar = bar_size(cfg->hbm_size);
 	pthread_mutex_init(&core->lock, NULL);
+	loom_inject_init(core);
 	pthread_cond_init(&core->work, NULL);
 	quiet_init(core);
 	if (queues_init(core) ||
@@ -293,6 +332,7 @@ void loom_core_destroy(struct loom_core *core)
 		loom_mmu_fini(&core->queue[i].exec.mmu);
 	pthread_cond_destroy(&core->quiet);
 	pthread_cond_destroy(&core->work);
+	loom_inject_fini(core);
 	pthread_mutex_destroy(&core->lock);
 	free(core->sram);
 	free(core);
@@ -318,6 +358,24 @@ void loom_core_set_bus_master(struct loom_core *core, bool on)
 	atomic_store(&core->bus_master, on);
 	if (on && atomic_load(&core->irqs))
 		core->ops.notify(core->opaque);
+}
+
+void loom_core_set_hbm_bar(struct loom_core *core, uint64_t size)
+{
+	loom_lock(core);
+	core->hbm_bar = size;
+	core->hbm_window &= ~(size - 1);
+	loom_unlock(core);
+}
+
+uint64_t loom_core_hbm_window(struct loom_core *core)
+{
+	uint64_t window;
+
+	loom_lock(core);
+	window = core->hbm_window;
+	loom_unlock(core);
+	return window;
 }
 
 const char *loom_strerror(uint32_t error)

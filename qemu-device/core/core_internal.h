@@ -10,12 +10,13 @@
  * event.c  event ring, interrupts, events of contexts, counters
  * timing.c modelled cycles
  * state.c  save and load (archive.c), pause
+ * inject.h faults on demand, memory errors, sensors
  *
  * Ownership.  There is one lock, loom_core.lock.  A field is protected by it
  * unless its comment says otherwise.  A queue that is @busy belongs to one
  * worker, which alone may touch the fields marked "worker"; when it is not
- * busy those belong to the holder of the lock.  The only other lock is
- * loom_mmu.pin_lock, a leaf.  No lock is held over an ops callback, but for
+ * busy those belong to the holder of the lock.  The only other locks are
+ * loom_mmu.pin_lock and loom_inject.lock, both leaves.  No lock is held over an ops callback, but for
  * ops.log.
  */
 #ifndef LOOM_CORE_INTERNAL_H
@@ -26,6 +27,7 @@
 
 #include "archive.h"
 #include "engine.h"
+#include "inject.h"
 #include "timing.h"
 
 #define LOOM_PRIORITIES		4
@@ -230,6 +232,10 @@ struct loom_exec {
 	struct loom_window window;
 	/** @mmu: translations */
 	struct loom_mmu mmu;
+	/** @struck: commands that loom_inject_command() has seen of this job */
+	uint64_t struck;
+	/** @ecc: memory errors to be reported */
+	struct loom_ecc ecc;
 	/** @buf_at: offset in the command buffer of buf[0] */
 	uint32_t buf_at;
 	/** @buf_len: bytes in @buf */
@@ -320,7 +326,7 @@ struct loom_event_ring {
 };
 
 /* A record that starts with its seq, which is written last.  Not locked. */
-int loom_record_write(struct loom_core *core, uint64_t addr,
+int loom_record_write(struct loom_core *core, unsigned int queue, uint64_t addr,
 		      const void *record, size_t len);
 void loom_event_ring_setup(struct loom_core *core);
 /* Queue an event (locked), then write what is queued (not locked). */
@@ -380,6 +386,14 @@ struct loom_core {
 	uint64_t perf[LOOM_PERF_COUNT];
 	uint64_t latched[LOOM_PERF_COUNT];
 	struct loom_event_ring events;
+	/** @trouble: hooks where faults are armed, LOOM_TROUBLE_POISON; atomic */
+	atomic_uint trouble;
+	struct loom_inject inject;
+	struct loom_ras ras;
+	struct loom_sensors sensors;
+	/** @hbm_window: LOOM_REG_HBM_WINDOW; @hbm_bar: size of the BAR */
+	uint64_t hbm_window;
+	uint64_t hbm_bar;
 	/** @log_second, @log_count: rate limit of ops.log, atomic */
 	atomic_llong log_second;
 	atomic_uint log_count;
@@ -403,9 +417,26 @@ void loom_config_state(struct loom_archive *a);
 /* LOOM_CTRL_RESET and loom_core_reset().  Locked; waits. */
 void loom_device_reset(struct loom_core *core);
 
-int loom_dma_read(struct loom_core *core, uint64_t addr, void *buf, size_t len);
-int loom_dma_write(struct loom_core *core, uint64_t addr, const void *buf,
-		   size_t len);
+/* On behalf of a queue, or of LOOM_NO_QUEUE. */
+int loom_dma_read(struct loom_core *core, unsigned int queue, uint64_t addr,
+		  void *buf, size_t len);
+int loom_dma_write(struct loom_core *core, unsigned int queue, uint64_t addr,
+		   const void *buf, size_t len);
+
+/* Is a fault armed at this hook?  All that it costs when none is. */
+static inline bool loom_troubled(const struct loom_core *core,
+				 enum loom_hook hook)
+{
+	return atomic_load_explicit(&core->trouble, memory_order_relaxed) &
+	       1u << hook;
+}
+
+/* Can a read of HBM go wrong? */
+static inline bool loom_read_troubled(const struct loom_core *core)
+{
+	return atomic_load_explicit(&core->trouble, memory_order_relaxed) &
+	       (1u << LOOM_HOOK_READ | 1u << LOOM_TROUBLE_POISON);
+}
 
 __attribute__((format(printf, 3, 4)))
 void loom_log(struct loom_core *core, enum loom_log_level level,

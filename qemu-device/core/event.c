@@ -69,16 +69,16 @@ static bool ring_take(struct loom_event_ring *r, struct loom_event *event,
 }
 
 /* All but seq, then seq: who sees it may read the rest. */
-int loom_record_write(struct loom_core *core, uint64_t addr,
+int loom_record_write(struct loom_core *core, unsigned int queue, uint64_t addr,
 		      const void *record, size_t len)
 {
 	const uint8_t *p = record;
 	size_t head = sizeof(uint64_t);
 
-	if (loom_dma_write(core, addr + head, p + head, len - head))
+	if (loom_dma_write(core, queue, addr + head, p + head, len - head))
 		return -1;
 	atomic_thread_fence(memory_order_seq_cst);
-	return loom_dma_write(core, addr, p, head);
+	return loom_dma_write(core, queue, addr, p, head);
 }
 
 static void ring_written(struct loom_core *core, unsigned int generation,
@@ -110,7 +110,8 @@ void loom_event_flush(struct loom_core *core)
 	while (ring_take(r, &event, &addr)) {
 		generation = r->generation;
 		loom_unlock(core);
-		ok = !loom_record_write(core, addr, &event, sizeof(event));
+		ok = !loom_record_write(core, LOOM_NO_QUEUE, addr, &event,
+					sizeof(event));
 		loom_lock(core);
 		ring_written(core, generation, ok);
 	}
@@ -123,10 +124,23 @@ unlock:
 
 void loom_irq_raise(struct loom_core *core, unsigned int vector)
 {
+	enum loom_inject_kind kind = LOOM_INJECT_NONE;
+
+	if (vector >= core->cfg.num_vectors)
+		return;
+	if (loom_troubled(core, LOOM_HOOK_IRQ))
+		kind = loom_inject_irq(core, vector);
+	if (kind != LOOM_INJECT_IRQ_LOST && kind != LOOM_INJECT_IRQ_LATE)
+		atomic_fetch_or(&core->irqs, 1ull << vector);
+	core->notify = true;
+}
+
+void loom_core_raise(struct loom_core *core, unsigned int vector)
+{
 	if (vector >= core->cfg.num_vectors)
 		return;
 	atomic_fetch_or(&core->irqs, 1ull << vector);
-	core->notify = true;
+	core->ops.notify(core->opaque);
 }
 
 void loom_core_deliver(struct loom_core *core)
@@ -141,6 +155,8 @@ void loom_core_deliver(struct loom_core *core)
 		core->ops.irq(core->opaque, __builtin_ctzll(irqs));
 		irqs &= irqs - 1;
 	}
+	if (atomic_load(&core->inject.later))
+		loom_inject_deliver(core);
 }
 
 /* Events of contexts ------------------------------------------------------ */

@@ -96,7 +96,8 @@ static int fetch(struct loom_exec *ex, uint32_t len)
 	end = (va + len + LOOM_PAGE_SIZE - 1) & ~(uint64_t)(LOOM_PAGE_SIZE - 1);
 	end = loom_min(end, ex->entry.cmd_va + ex->entry.cmd_size);
 	if (loom_mem_read(ex, va + have, ex->buf + have, end - va - have)) {
-		if (ex->fault.error != LOOM_ERR_ABORTED)
+		if (ex->fault.error != LOOM_ERR_ABORTED &&
+		    ex->fault.error != LOOM_ERR_HBM_ECC)
 			ex->fault.error = LOOM_ERR_CMD_FETCH;
 		return -1;
 	}
@@ -305,16 +306,21 @@ static void command_retire(struct loom_exec *ex, const struct op *op,
 	};
 	struct loom_core *core = ex->core;
 	struct loom_charge charge;
+	bool events;
 
 	loom_time_step(&core->cfg, &ex->window, &step, &charge);
 	loom_lock(core);
 	loom_perf_charge(core, &charge);
 	loom_perf_step(core, &step);
+	loom_sensors_step(core, charge.row[LOOM_PERF_CYC_TOTAL], step.cost);
+	events = core->events.num_pending;
 	ex->queue->progress++;
 	if (hdr->signal_event)
 		loom_ctx_event_set(core, ex->ctx, hdr->signal_event,
 				   ex->ctx->event[hdr->signal_event] + 1);
 	loom_unlock(core);
+	if (events)
+		loom_event_flush(core);
 	ex->offset += size;
 	ex->index++;
 }
@@ -342,11 +348,13 @@ void loom_exec_begin(struct loom_exec *ex)
 	ex->opcode = 0;
 	ex->buf_at = 0;
 	ex->buf_len = 0;
+	ex->struck = 0;
 	memset(&ex->fault, 0, sizeof(ex->fault));
 	loom_time_job(&ex->core->cfg, &ex->window, &charge);
 	loom_lock(ex->core);
 	ex->start = ex->core->clock;
 	loom_perf_charge(ex->core, &charge);
+	loom_sensors_step(ex->core, charge.row[LOOM_PERF_CYC_TOTAL], NULL);
 	ex->core->perf[LOOM_PERF_PCIE_RD_BYTES] += sizeof(ex->entry);
 	loom_unlock(ex->core);
 }
@@ -365,6 +373,9 @@ enum loom_progress loom_exec_step(struct loom_exec *ex)
 		return LOOM_STEP_FAILED;
 	hdr = (const struct loom_cmd *)fetched(ex);
 	if (!command_may_start(ex, hdr))
+		return LOOM_STEP_BLOCKED;
+	if (loom_troubled(ex->core, LOOM_HOOK_COMMAND) &&
+	    loom_inject_command(ex))
 		return LOOM_STEP_BLOCKED;
 	result = op->exec(ex, hdr, hdr->size64 * LOOM_CMD_ALIGN);
 	if (!result)

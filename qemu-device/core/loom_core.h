@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 struct loom_core;
+struct loom_inject_spec;
 
 /** enum loom_log_level - who is to blame */
 enum loom_log_level {
@@ -58,6 +59,17 @@ struct loom_core_ops {
 	/** @trace_job: a job is over; may be NULL */
 	void (*trace_job)(void *opaque, unsigned int queue, uint64_t seq,
 			  uint32_t error, uint64_t start, uint64_t end);
+	/**
+	 * @irq_later: raise MSI-X @vector in @delay_ms of the guest's time, by
+	 * loom_core_raise(); only inside loom_core_deliver().  NULL: raised at
+	 * once.
+	 */
+	void (*irq_later)(void *opaque, unsigned int vector, uint32_t delay_ms);
+	/**
+	 * @inject: one of the owner's own faults struck (LOOM_INJECT_AER_*,
+	 * LINK_DOWN, REMOVAL).  Any thread; may be NULL.
+	 */
+	void (*inject)(void *opaque, const struct loom_inject_spec *spec);
 };
 
 /** struct loom_core_config - the card to build; loom_core_config_default() fills it */
@@ -90,6 +102,24 @@ struct loom_core_config {
 	uint32_t num_contexts;
 	/** @num_vectors: MSI-X vectors, 1..33 */
 	uint32_t num_vectors;
+	/** @static_mw: power of a card that does nothing, mW, 0..1000000 */
+	uint32_t static_mw;
+	/** @mac_fj: energy of a multiply-accumulate, fJ, 0..1000000 */
+	uint32_t mac_fj;
+	/** @vector_op_fj: of a vector instruction on one lane, fJ, 0..1000000 */
+	uint32_t vector_op_fj;
+	/** @hbm_byte_fj: of a byte from or to HBM, fJ, 0..1000000 */
+	uint32_t hbm_byte_fj;
+	/** @pcie_byte_fj: of a byte over PCIe, fJ, 0..1000000 */
+	uint32_t pcie_byte_fj;
+	/** @ambient_mc: air temperature, millidegrees Celsius, 0..100000 */
+	uint32_t ambient_mc;
+	/** @thermal_mc_per_w: by which a watt heats in the long run, 0..10000 */
+	uint32_t thermal_mc_per_w;
+	/** @thermal_tau_us: time constant of that, modelled time, 1..60000000 */
+	uint32_t thermal_tau_us;
+	/** @temp_crit_mc: trip point, millidegrees Celsius, 1..200000 */
+	uint32_t temp_crit_mc;
 };
 
 void loom_core_config_default(struct loom_core_config *cfg);
@@ -214,6 +244,156 @@ void loom_core_deliver(struct loom_core *core);
 
 /** loom_core_stop() - abort everything and make loom_core_work() return false */
 void loom_core_stop(struct loom_core *core);
+
+/**
+ * loom_core_raise() - raise a vector of ops.irq_later whose time has come
+ */
+void loom_core_raise(struct loom_core *core, unsigned int vector);
+
+/**
+ * loom_core_set_hbm_bar() - the size of LOOM_BAR_HBM, a power of two
+ *
+ * LOOM_REG_HBM_WINDOW is a multiple of it.  At first it is all of HBM.
+ */
+void loom_core_set_hbm_bar(struct loom_core *core, uint64_t size);
+
+/** loom_core_hbm_window() - the HBM offset that the BAR has to show */
+uint64_t loom_core_hbm_window(struct loom_core *core);
+
+/*
+ * Faults on demand.  They stay armed over every reset.
+ */
+
+/** enum loom_inject_kind - what can be made to fail; Documentation/faults.rst */
+enum loom_inject_kind {
+	LOOM_INJECT_NONE,
+	/** @LOOM_INJECT_ECC_CORRECTED: an engine's read meets a bit error */
+	LOOM_INJECT_ECC_CORRECTED,
+	/** @LOOM_INJECT_ECC_UNCORRECTED: an engine's read meets two */
+	LOOM_INJECT_ECC_UNCORRECTED,
+	/** @LOOM_INJECT_POISON: the patrol finds a page it cannot correct */
+	LOOM_INJECT_POISON,
+	/** @LOOM_INJECT_HANG: a command never ends */
+	LOOM_INJECT_HANG,
+	/** @LOOM_INJECT_RESET_STUCK: the reset of a queue does nothing */
+	LOOM_INJECT_RESET_STUCK,
+	/** @LOOM_INJECT_IRQ_LOST: an interrupt does not arrive */
+	LOOM_INJECT_IRQ_LOST,
+	/** @LOOM_INJECT_IRQ_DUPLICATE: an interrupt comes again later */
+	LOOM_INJECT_IRQ_DUPLICATE,
+	/** @LOOM_INJECT_IRQ_LATE: an interrupt comes later */
+	LOOM_INJECT_IRQ_LATE,
+	/** @LOOM_INJECT_WRONG_SEQ: a completion has a wrong sequence number */
+	LOOM_INJECT_WRONG_SEQ,
+	/** @LOOM_INJECT_STUCK_DOORBELL: a doorbell has no effect */
+	LOOM_INJECT_STUCK_DOORBELL,
+	/** @LOOM_INJECT_DMA_ERROR: system memory does not answer */
+	LOOM_INJECT_DMA_ERROR,
+	/** @LOOM_INJECT_THERMAL_TRIP: the card overheats */
+	LOOM_INJECT_THERMAL_TRIP,
+	/** @LOOM_INJECT_AER_CORRECTABLE: the owner reports a PCIe error */
+	LOOM_INJECT_AER_CORRECTABLE,
+	LOOM_INJECT_AER_NONFATAL,
+	LOOM_INJECT_AER_FATAL,
+	/** @LOOM_INJECT_LINK_DOWN: the card is off the bus for some time */
+	LOOM_INJECT_LINK_DOWN,
+	/** @LOOM_INJECT_REMOVAL: the card is pulled out */
+	LOOM_INJECT_REMOVAL,
+	/** @LOOM_INJECT_FLR_TIMEOUT: the card is long in coming back from FLR */
+	LOOM_INJECT_FLR_TIMEOUT,
+	LOOM_INJECT_KINDS,
+};
+
+/** LOOM_INJECT_MAX - faults that can be armed at a time */
+#define LOOM_INJECT_MAX		32
+/** LOOM_INJECT_ANY - no filter */
+#define LOOM_INJECT_ANY		(~0ull)
+
+/** struct loom_inject_spec - one fault */
+struct loom_inject_spec {
+	/** @kind: enum loom_inject_kind */
+	uint32_t kind;
+	/** @delay_ms: for kinds that last or come later */
+	uint32_t delay_ms;
+	/** @after: occurrences to let pass before the first that may fail */
+	uint64_t after;
+	/** @count: how often it strikes, 0: for ever */
+	uint64_t count;
+	/** @chance: strikes one in so many occurrences, at random; 1: each */
+	uint64_t chance;
+	/** @seed: of everything random about it */
+	uint64_t seed;
+	/** @queue: only this queue's occurrences, or LOOM_INJECT_ANY */
+	uint64_t queue;
+	/** @vector: only this vector's, or LOOM_INJECT_ANY */
+	uint64_t vector;
+	/** @addr: only accesses of this address, or LOOM_INJECT_ANY */
+	uint64_t addr;
+	/** @status: AER status bit, 0: that usual for the kind */
+	uint32_t status;
+	/** @has_header: @header is the TLP that AER shall log */
+	uint32_t has_header;
+	uint32_t header[4];
+};
+
+/** struct loom_inject_state - an armed fault and what became of it */
+struct loom_inject_state {
+	struct loom_inject_spec spec;
+	/** @seen: occurrences since it was armed that it was asked about */
+	uint64_t seen;
+	/** @fired: how often it struck */
+	uint64_t fired;
+	/** @last_seen: the occurrence at which it struck last, from 1; 0: never */
+	uint64_t last_seen;
+	/** @last_queue: whose that was, ~0: nobody's */
+	uint32_t last_queue;
+	/** @last_addr: the address that was concerned, or 0 */
+	uint64_t last_addr;
+};
+
+/** loom_inject_name() - as in specifications, NULL if there is no such kind */
+const char *loom_inject_name(uint32_t kind);
+/** loom_inject_keys() - the keys it takes: "after, count, ..." in @buf */
+const char *loom_inject_keys(uint32_t kind, char *buf, size_t len);
+
+/**
+ * loom_inject_parse() - read a specification: NAME[,KEY=VALUE]...
+ *
+ * Return: NULL, or what is wrong with it, a sentence in @buf.
+ */
+const char *loom_inject_parse(const char *text, struct loom_inject_spec *spec,
+			      char *buf, size_t len);
+
+/**
+ * loom_core_inject() - arm the faults of @text, separated by ";"
+ *
+ * A fault that needs no command to strike (poison, thermal-trip, aer-*,
+ * link-down, surprise-removal) does so at once when none of after, chance and
+ * queue is given.  None is armed if one is wrong.
+ *
+ * Return: NULL, or what is wrong, a sentence in @buf.
+ */
+const char *loom_core_inject(struct loom_core *core, const char *text,
+			     char *buf, size_t len);
+
+/** loom_core_inject_clear() - disarm all; what already failed stays failed */
+void loom_core_inject_clear(struct loom_core *core);
+
+/** loom_core_inject_state() - the armed faults; returns how many, at most @max */
+unsigned int loom_core_inject_state(struct loom_core *core,
+				    struct loom_inject_state *state,
+				    unsigned int max);
+
+/**
+ * loom_core_inject_flr() - does a fault strike this function-level reset?
+ *
+ * Return: whether; @spec is LOOM_INJECT_FLR_TIMEOUT's then.
+ */
+bool loom_core_inject_flr(struct loom_core *core, struct loom_inject_spec *spec);
+
+/** loom_core_poison() - the poisoned pages; returns how many, at most @max */
+unsigned int loom_core_poison(struct loom_core *core, uint64_t *page,
+			      unsigned int max);
 
 /** loom_core_perf() - a live performance counter, LOOM_PERF_* */
 uint64_t loom_core_perf(struct loom_core *core, unsigned int counter);

@@ -77,8 +77,19 @@ static bool table_ok(const struct loom_core *core, uint64_t pte)
 			     core->cfg.hbm_size);
 }
 
-/* Walk down to the entry of level 1; if it is a table, it has been checked. */
-static uint32_t walk(const struct loom_core *core, uint64_t root, uint64_t va,
+/* Is a table unreadable?  Then @page is where. */
+static bool table_poisoned(struct loom_core *core, uint64_t table,
+			   uint64_t *page)
+{
+	return loom_read_troubled(core) &&
+	       loom_ras_poisoned(core, table, LOOM_PAGE_SIZE, page);
+}
+
+/*
+ * Walk down to the entry of level 1; if it is a table, it has been checked.
+ * After LOOM_ERR_HBM_ECC @entry is the page at fault instead.
+ */
+static uint32_t walk(struct loom_core *core, uint64_t root, uint64_t va,
 		     uint64_t *entry)
 {
 	uint64_t table = root & LOOM_CTX_ROOT_ADDR, pte = 0;
@@ -89,6 +100,8 @@ static uint32_t walk(const struct loom_core *core, uint64_t root, uint64_t va,
 	if (!loom_range_ok(table, LOOM_PAGE_SIZE, core->cfg.hbm_size))
 		return LOOM_ERR_FAULT_PTE;
 	for (level = LOOM_PT_LEVELS - 1; level >= 1; level--) {
+		if (table_poisoned(core, table, entry))
+			return LOOM_ERR_HBM_ECC;
 		pte = pte_load(core, table, va_index(va, level));
 		if (!(pte & LOOM_PTE_VALID))
 			return LOOM_ERR_FAULT_UNMAPPED;
@@ -159,13 +172,18 @@ static struct loom_tlb_slot *slot_of(struct loom_mmu *mmu, uint64_t va)
 static uint32_t slot_fill(struct loom_exec *ex, struct loom_tlb_slot *slot,
 			  uint64_t va)
 {
-	const struct loom_core *core = ex->core;
+	struct loom_core *core = ex->core;
 	uint64_t entry;
 	uint32_t error;
 	unsigned int i;
 
 	slot->tag = 0;
 	error = walk(core, ex->mmu.root, va, &entry);
+	if (!error && !(entry & LOOM_PTE_LEAF) &&
+	    table_poisoned(core, entry & LOOM_PTE_ADDR, &entry))
+		error = LOOM_ERR_HBM_ECC;
+	if (error == LOOM_ERR_HBM_ECC)
+		ex->ecc.ue = entry;
 	if (error)
 		return error;
 	slot->huge = entry & LOOM_PTE_LEAF ? entry : 0;
@@ -261,6 +279,8 @@ static void access_begin(struct loom_exec *ex)
 static void access_end(struct loom_exec *ex)
 {
 	atomic_fetch_add(&ex->mmu.access, 1);
+	if (ex->ecc.corrected)
+		loom_ras_report_ce(ex);
 }
 
 /*
@@ -288,27 +308,40 @@ static void run_dirty(struct loom_core *core, const struct loom_run *run)
 		core->ops.hbm_dirty(core->opaque, run->addr, run->len);
 }
 
-static uint32_t run_read(struct loom_core *core, const struct loom_run *run,
-			 void *buf)
+/* Can it be read?  Ends @run in front of what cannot. */
+static uint32_t run_check(struct loom_exec *ex, struct loom_run *run)
 {
-	const uint8_t *host = run_host(core, run);
+	if (run->kind != LOOM_KIND_HBM || !loom_read_troubled(ex->core))
+		return LOOM_ERR_NONE;
+	return loom_ras_read(ex, run->addr, &run->len);
+}
 
+static uint32_t run_read(struct loom_exec *ex, struct loom_run *run, void *buf)
+{
+	const uint8_t *host = run_host(ex->core, run);
+	uint32_t error = run_check(ex, run);
+
+	if (error)
+		return error;
 	if (host)
 		memmove(buf, host, run->len);
-	else if (loom_dma_read(core, run->addr, buf, run->len))
+	else if (loom_dma_read(ex->core, ex->queue->index, run->addr, buf,
+			       run->len))
 		return LOOM_ERR_DMA;
 	return LOOM_ERR_NONE;
 }
 
-static uint32_t run_write(struct loom_core *core, const struct loom_run *run,
+static uint32_t run_write(struct loom_exec *ex, const struct loom_run *run,
 			  const void *buf)
 {
+	struct loom_core *core = ex->core;
 	uint8_t *host = run_host(core, run);
 
 	if (host) {
 		memmove(host, buf, run->len);
 		run_dirty(core, run);
-	} else if (loom_dma_write(core, run->addr, buf, run->len)) {
+	} else if (loom_dma_write(core, ex->queue->index, run->addr, buf,
+				  run->len)) {
 		return LOOM_ERR_DMA;
 	}
 	return LOOM_ERR_NONE;
@@ -329,8 +362,10 @@ int loom_mem_read(struct loom_exec *ex, uint64_t va, void *buf, size_t len)
 		error = run_lookup(ex, va, loom_min(len, CHUNK),
 				   LOOM_ACCESS_READ, &run);
 		if (!error)
-			error = run_read(ex->core, &run, buf);
+			error = run_read(ex, &run, buf);
 		access_end(ex);
+		if (error == LOOM_ERR_HBM_ECC)
+			loom_ras_report_ue(ex);
 		if (error)
 			return loom_fail_addr(ex, error, va, LOOM_ACCESS_READ);
 		va += run.len;
@@ -356,8 +391,10 @@ int loom_mem_write(struct loom_exec *ex, uint64_t va, const void *buf,
 		error = run_lookup(ex, va, loom_min(len, CHUNK),
 				   LOOM_ACCESS_WRITE, &run);
 		if (!error)
-			error = run_write(ex->core, &run, buf);
+			error = run_write(ex, &run, buf);
 		access_end(ex);
+		if (error == LOOM_ERR_HBM_ECC)
+			loom_ras_report_ue(ex);
 		if (error)
 			return loom_fail_addr(ex, error, va, LOOM_ACCESS_WRITE);
 		va += run.len;
@@ -397,6 +434,17 @@ static bool pin_add(struct loom_exec *ex, uint64_t va, uint32_t access,
 	return ok;
 }
 
+/*
+ * May an engine have a pointer to read all of it?  If not it reads piece by
+ * piece, and meets the error only if it needs that very page.
+ */
+static bool map_readable(struct loom_exec *ex, struct loom_run *run)
+{
+	uint64_t len = run->len;
+
+	return !run_check(ex, run) && run->len == len;
+}
+
 void *loom_mem_map(struct loom_exec *ex, uint64_t va, uint64_t len,
 		   uint32_t access)
 {
@@ -411,6 +459,8 @@ void *loom_mem_map(struct loom_exec *ex, uint64_t va, uint64_t len,
 	access_begin(ex);
 	if (!run_lookup(ex, va, len, access, &run) && run.len == len)
 		host = run_host(ex->core, &run);
+	if (host && access == LOOM_ACCESS_READ && !map_readable(ex, &run))
+		host = NULL;
 	if (host && !pin_add(ex, va, access, &run))
 		host = NULL;
 	access_end(ex);
@@ -470,7 +520,7 @@ void loom_mmu_unpin(struct loom_exec *ex)
 }
 
 /* Does the page of va still translate to the same as in @pin?  No cache. */
-static bool pin_page_holds(const struct loom_core *core, uint64_t root,
+static bool pin_page_holds(struct loom_core *core, uint64_t root,
 			   const struct loom_pin *pin, uint64_t at,
 			   uint64_t *len)
 {
@@ -490,7 +540,7 @@ static bool pin_page_holds(const struct loom_core *core, uint64_t root,
 	return run.kind == pin->run.kind && run.addr == pin->run.addr + at;
 }
 
-static bool pin_holds(const struct loom_core *core, uint64_t root,
+static bool pin_holds(struct loom_core *core, uint64_t root,
 		      const struct loom_pin *pin, uint64_t *va)
 {
 	uint64_t at, len;

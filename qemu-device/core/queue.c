@@ -169,7 +169,9 @@ static void job_end(struct loom_core *core, struct loom_queue *q)
 
 	if (!job_retire(core, q, &c, &addr))
 		return;
-	if (loom_record_write(core, addr, &c, sizeof(c))) {
+	if (loom_troubled(core, LOOM_HOOK_COMPLETION))
+		loom_inject_completion(core, q->index, &c);
+	if (loom_record_write(core, q->index, addr, &c, sizeof(c))) {
 		ex->fault = (struct loom_fault) {
 			.error = LOOM_ERR_COMPL_DMA, .addr = addr,
 			.access = LOOM_ACCESS_WRITE,
@@ -184,7 +186,7 @@ static void job_end(struct loom_core *core, struct loom_queue *q)
 		loom_unlock(core);
 	}
 	if (core->ops.trace_job)
-		core->ops.trace_job(core->opaque, q->index, c.seq,
+		core->ops.trace_job(core->opaque, q->index, ex->entry.seq,
 				    ex->fault.error, c.start, c.end);
 }
 
@@ -223,7 +225,7 @@ static bool job_begin(struct loom_core *core, struct loom_queue *q)
 			(q->head % (1u << q->ring_size_log2));
 	int field;
 
-	if (loom_dma_read(core, addr, &entry, sizeof(entry))) {
+	if (loom_dma_read(core, q->index, addr, &entry, sizeof(entry))) {
 		ex->index = 0;
 		ex->offset = 0;
 		ex->opcode = 0;
@@ -249,7 +251,8 @@ static uint64_t ready_all(const struct loom_core *core)
 	uint64_t all = 0;
 	unsigned int p;
 
-	if (core->stopped || core->paused || !(core->ctrl & LOOM_CTRL_ENABLE))
+	if (core->stopped || core->paused || !(core->ctrl & LOOM_CTRL_ENABLE) ||
+	    (core->status & LOOM_STATUS_FATAL))
 		return 0;
 	for (p = 0; p < LOOM_PRIORITIES; p++)
 		all |= core->ready[p];
@@ -265,7 +268,9 @@ static bool slice_goes_on(struct loom_core *core, struct loom_queue *q,
 
 	loom_lock(core);
 	go_on = !core->stopped && !core->paused &&
-		(core->ctrl & LOOM_CTRL_ENABLE) && !q->failing && !queue_dropped(q);
+		(core->ctrl & LOOM_CTRL_ENABLE) &&
+		!(core->status & LOOM_STATUS_FATAL) && !q->failing &&
+		!queue_dropped(q);
 	for (p = q->priority + 1; p < LOOM_PRIORITIES; p++)
 		go_on = go_on && !core->ready[p];
 	if (done >= LOOM_SLICE_COMMANDS && ready_all(core))
@@ -480,6 +485,9 @@ void loom_queue_doorbell(struct loom_core *core, struct loom_queue *q,
 			 q->state ? "in error" : "disabled");
 		return;
 	}
+	if (loom_troubled(core, LOOM_HOOK_DOORBELL) &&
+	    loom_inject_doorbell(core, q->index))
+		return;
 	if (tail - q->head > 1u << q->ring_size_log2) {
 		queue_kill(core, q, LOOM_ERR_DOORBELL);
 		return;

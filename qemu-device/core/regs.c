@@ -45,6 +45,18 @@ static uint64_t hbm_mbps_read(struct loom_core *core, unsigned int i)
 	return core->cfg.hbm_channels * core->cfg.hbm_channel_mbps;
 }
 
+static uint64_t temp_read(struct loom_core *core, unsigned int i)
+{
+	(void)i;
+	return loom_sensors_temp(core);
+}
+
+static uint64_t power_read(struct loom_core *core, unsigned int i)
+{
+	(void)i;
+	return loom_sensors_power(core);
+}
+
 static uint64_t perf_read(struct loom_core *core, unsigned int i)
 {
 	return core->latched[i];
@@ -116,6 +128,24 @@ static void tlb_write(struct loom_core *core, unsigned int i, uint64_t value)
 		loom_mmu_invalidate(core, value);
 }
 
+static void hbm_window_write(struct loom_core *core, unsigned int i,
+			     uint64_t value)
+{
+	(void)i;
+	if (value < core->cfg.hbm_size)
+		core->hbm_window = value & ~(core->hbm_bar - 1);
+	else
+		loom_log(core, LOOM_LOG_GUEST,
+			 "HBM_WINDOW: 0x%llx is beyond HBM",
+			 (unsigned long long)value);
+}
+
+static void scrub_write(struct loom_core *core, unsigned int i, uint64_t value)
+{
+	(void)i;
+	loom_ras_scrub(core, value);
+}
+
 static void perf_ctrl_write(struct loom_core *core, unsigned int i,
 			    uint64_t value)
 {
@@ -148,6 +178,10 @@ static void queue_ctrl_write(struct loom_core *core, unsigned int i,
 	bool enabled = q->state != LOOM_QUEUE_STATE_DISABLED;
 	bool enable = value & LOOM_QUEUE_CTRL_ENABLE;
 
+	if (enabled && loom_troubled(core, LOOM_HOOK_QUEUE_RESET) &&
+	    ((value & LOOM_QUEUE_CTRL_RESET) || !enable) &&
+	    loom_inject_queue_reset(core, i))
+		return;
 	/* 1->0 must leave nothing running either: the ring may be freed next. */
 	if ((value & LOOM_QUEUE_CTRL_RESET) || (enabled && !enable)) {
 		loom_queue_reset(core, q);
@@ -200,6 +234,7 @@ QUEUE_READ(progress)
 
 #define ALL32		0xffffffffull
 #define ALIGN64		(~63ull)
+#define ALIGN4K		(~(uint64_t)(LOOM_PAGE_SIZE - 1))
 #define MEMBER(m)	.member = offsetof(struct loom_core, m)
 #define ONE(reg, bytes)	.offset = LOOM_REG_##reg, .width = bytes, .count = 1
 #define MANY(reg, bytes, number, step)					       \
@@ -217,7 +252,10 @@ static const struct reg regs[] = {
 					  LOOM_HW_VERSION_MINOR },
 	{ ONE(ISA_VERSION, 4), .constant = LOOM_ISA_VERSION },
 	{ ONE(FEATURES, 4), .constant = LOOM_FEATURE_MATMUL |
-					LOOM_FEATURE_VECTOR },
+					LOOM_FEATURE_VECTOR |
+					LOOM_FEATURE_RAS |
+					LOOM_FEATURE_SENSORS |
+					LOOM_FEATURE_HBM_WINDOW },
 	{ ONE(NUM_QUEUES, 4), MEMBER(cfg.num_queues) },
 	{ ONE(NUM_CONTEXTS, 4), MEMBER(cfg.num_contexts) },
 	{ ONE(NUM_VECTORS, 4), MEMBER(cfg.num_vectors) },
@@ -247,6 +285,18 @@ static const struct reg regs[] = {
 	{ ONE(TLB_INVALIDATE, 4), .mask = ALL32, .read = zero_read,
 	  .write = tlb_write },
 	{ ONE(TIME, 8), MEMBER(clock) },
+	{ ONE(HBM_WINDOW, 8), .mask = ALIGN4K, .write = hbm_window_write,
+	  MEMBER(hbm_window) },
+	{ ONE(RAS_CE_COUNT, 8), MEMBER(ras.ce_count) },
+	{ ONE(RAS_UE_COUNT, 8), MEMBER(ras.ue_count) },
+	{ ONE(RAS_CE_ADDR, 8), MEMBER(ras.ce_addr) },
+	{ ONE(RAS_UE_ADDR, 8), MEMBER(ras.ue_addr) },
+	{ ONE(RAS_SCRUB, 8), .mask = ALIGN4K, .read = zero_read,
+	  .write = scrub_write },
+	{ ONE(SENSOR_TEMP, 4), .read = temp_read },
+	{ ONE(SENSOR_TEMP_CRIT, 4), MEMBER(cfg.temp_crit_mc) },
+	{ ONE(SENSOR_POWER, 4), .read = power_read },
+	{ ONE(SENSOR_ENERGY, 8), MEMBER(sensors.energy_uj) },
 
 	{ ONE(PERF_CTRL, 4),
 	  .mask = LOOM_PERF_CTRL_SNAPSHOT | LOOM_PERF_CTRL_RESET,

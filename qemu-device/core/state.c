@@ -16,11 +16,12 @@
  *
  *	loom_core	ops opaque hbm lock work quiet waiters stopped paused
  *			patience ready notify bus_master log_second log_count
+ *			trouble hbm_bar
  *	loom_event_ring	writing generation
  *	loom_context	epoch
  *	loom_queue	index busy owner resetting
  *	loom_exec	core queue ctx abort last_start deadline ended fault cost
- *			fetch_kind mmu buf_at
+ *			fetch_kind mmu buf_at ecc
  *
  * Loading is parsing hostile data: each field is required to be what a card may
  * hold, before it is used; a card that refuses is as after its creation.
@@ -35,7 +36,7 @@
 #include "core_internal.h"
 
 #define LOOM_STATE_MAGIC	0x54534d4cu	/* "LMST" */
-#define LOOM_STATE_VERSION	1u
+#define LOOM_STATE_VERSION	2u
 /* Cycles: far from where sums of a card's life would wrap. */
 #define TIME_MAX		(1ull << 62)
 #define NO_PAGE			(~0u)
@@ -137,6 +138,7 @@ static void job_state(struct loom_archive *a, struct loom_exec *ex)
 	loom_state_u32(a, &ex->index);
 	loom_state_u32(a, &ex->opcode);
 	loom_state_u64(a, &ex->start);
+	loom_state_u64(a, &ex->struck);
 	loom_state_require(a, loom_ring_entry_check(&ex->entry) < 0,
 			   "a job with a bad ring entry");
 	loom_state_require(a, ex->offset <= ex->entry.cmd_size &&
@@ -195,7 +197,8 @@ static void queue_state(struct loom_archive *a, struct loom_queue *q)
 	loom_state_bool(a, &q->exec.active);
 	loom_state_require(a, !((q->ring_base | q->compl_base) % LOOM_CMD_ALIGN),
 			   "queue %u: a misaligned ring", q->index);
-	loom_state_require(a, q->wait_event < LOOM_NUM_EVENTS,
+	loom_state_require(a, q->wait_event < LOOM_NUM_EVENTS ||
+			   q->wait_event == LOOM_EVENT_NEVER,
 			   "queue %u waits for event %u", q->index,
 			   q->wait_event);
 	loom_state_require(a, queue_is_sane(a->core, q),
@@ -281,6 +284,8 @@ static const struct {
 	{ "queues", queues_state },
 	{ "events", events_state },
 	{ "sram", sram_state },
+	{ "faults", loom_inject_state },
+	{ "ras", loom_ras_state },
 };
 
 static void head_state(struct loom_archive *a)
@@ -355,6 +360,7 @@ static void forget(struct loom_core *core)
 	core->picks = 0;
 	memset(core->perf, 0, sizeof(core->perf));
 	memset(core->latched, 0, sizeof(core->latched));
+	loom_fault_forget(core);
 }
 
 /* What follows from the state, and goes on from it. */
@@ -374,7 +380,8 @@ static void restart(struct loom_core *core)
 		}
 		loom_queue_update(core, q);
 	}
-	core->notify = atomic_load(&core->irqs) != 0;
+	core->notify = atomic_load(&core->irqs) ||
+		       atomic_load(&core->inject.later);
 }
 
 const char *loom_core_load(struct loom_core *core, const void *data, size_t len,

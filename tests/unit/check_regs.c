@@ -38,7 +38,9 @@ START_TEST(test_identification_says_what_was_configured)
 			  LOOM_HW_VERSION_MAJOR << 16 | LOOM_HW_VERSION_MINOR);
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_ISA_VERSION), LOOM_ISA_VERSION);
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_FEATURES),
-			  LOOM_FEATURE_MATMUL | LOOM_FEATURE_VECTOR);
+			  LOOM_FEATURE_MATMUL | LOOM_FEATURE_VECTOR |
+			  LOOM_FEATURE_RAS | LOOM_FEATURE_SENSORS |
+			  LOOM_FEATURE_HBM_WINDOW);
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_NUM_QUEUES), 64);
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_NUM_CONTEXTS), 256);
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_NUM_VECTORS), 33);
