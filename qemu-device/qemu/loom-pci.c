@@ -121,6 +121,8 @@ static const struct loom_core_ops loom_ops = {
     .hbm_dirty = loom_op_hbm_dirty,
     .log = loom_op_log,
     .trace_job = loom_op_trace_job,
+    .irq_later = loom_op_irq_later,
+    .inject = loom_op_inject,
 };
 
 /*
@@ -199,8 +201,11 @@ static void loom_call_reset(LoomCall *call)
 static uint64_t loom_regs_read(void *opaque, hwaddr addr, unsigned size)
 {
     LoomState *s = opaque;
-    uint64_t value = s->core ? loom_core_mmio_read(s->core, addr, size) : ~0ull;
+    uint64_t value = ~0ull;
 
+    if (s->core && !loom_is_dead(s)) {
+        value = loom_core_mmio_read(s->core, addr, size);
+    }
     trace_loom_mmio_read(loom_id(s), addr, value, size);
     return value;
 }
@@ -213,8 +218,9 @@ static void loom_regs_write(void *opaque, hwaddr addr, uint64_t value,
                       .value = value, .size = size };
 
     trace_loom_mmio_write(loom_id(s), addr, value, size);
-    if (s->core) {
+    if (s->core && !loom_is_dead(s)) {
         loom_call(&call);
+        loom_rebar_update_window(s);
         loom_kick(s);
     }
 }
@@ -229,7 +235,7 @@ static const MemoryRegionOps loom_regs_ops = {
 
 static uint64_t loom_doorbells_read(void *opaque, hwaddr addr, unsigned size)
 {
-    return 0;
+    return loom_is_dead(opaque) ? ~0ull : 0;
 }
 
 static void loom_doorbells_write(void *opaque, hwaddr addr, uint64_t value,
@@ -238,7 +244,7 @@ static void loom_doorbells_write(void *opaque, hwaddr addr, uint64_t value,
     LoomState *s = opaque;
 
     trace_loom_doorbell(loom_id(s), addr / LOOM_DOORBELL_STRIDE, value);
-    if (s->core) {
+    if (s->core && !loom_is_dead(s)) {
         loom_core_doorbell_write(s->core, addr, value, size);
         loom_kick(s);
     }
@@ -262,18 +268,28 @@ static void loom_update_bus_master(LoomState *s)
     uint16_t command = pci_get_word(pci_dev->config + PCI_COMMAND);
     uint16_t power = pci_get_word(pci_dev->config + LOOM_CAP_PM + PCI_PM_CTRL);
     bool on = (command & PCI_COMMAND_MASTER) &&
-              !(power & PCI_PM_CTRL_STATE_MASK);
+              !(power & PCI_PM_CTRL_STATE_MASK) && !loom_is_dead(s);
 
     trace_loom_bus_master(loom_id(s), on);
     loom_core_set_bus_master(s->core, on);
 }
 
+static uint32_t loom_config_read(PCIDevice *pci_dev, uint32_t addr, int len)
+{
+    return loom_is_dead(LOOM(pci_dev)) ? ~0u :
+           pci_default_read_config(pci_dev, addr, len);
+}
+
 static void loom_config_write(PCIDevice *pci_dev, uint32_t addr, uint32_t val,
                               int len)
 {
+    if (loom_is_dead(LOOM(pci_dev))) {
+        return;
+    }
     pci_default_write_config(pci_dev, addr, val, len);
     pcie_cap_flr_write_config(pci_dev, addr, val, len);
     pcie_aer_write_config(pci_dev, addr, val, len);
+    loom_rebar_config_written(LOOM(pci_dev));
     loom_update_bus_master(LOOM(pci_dev));
 }
 
@@ -282,11 +298,16 @@ static void loom_reset_hold(Object *obj, ResetType type)
 {
     LoomState *s = LOOM(obj);
     LoomCall call = { .s = s, .function = loom_call_reset };
+    uint16_t control = pci_get_word(PCI_DEVICE(s)->config + LOOM_CAP_EXPRESS +
+                                    PCI_EXP_DEVCTL);
+    bool function_level = control & PCI_EXP_DEVCTL_BCR_FLR;
 
     trace_loom_reset(loom_id(s));
     loom_core_set_bus_master(s->core, false);
     loom_call(&call);
     pcie_cap_deverr_reset(PCI_DEVICE(s));
+    loom_rebar_reset(s, function_level);
+    loom_fault_reset(s, function_level);
 }
 
 /*
@@ -339,7 +360,7 @@ static bool loom_check_params(LoomState *s, Error **errp)
         return false;
     }
     loom_default_serial(s);
-    return true;
+    return loom_rebar_check(s, errp);
 }
 
 static bool loom_init_caps(LoomState *s, Error **errp)
@@ -372,6 +393,7 @@ static bool loom_init_caps(LoomState *s, Error **errp)
         return false;
     }
     pcie_dev_ser_num_init(pci_dev, LOOM_ECAP_SERIAL, s->cfg.serial);
+    loom_rebar_init_cap(s);
     return true;
 }
 
@@ -389,9 +411,7 @@ static bool loom_init_hbm(LoomState *s, Error **errp)
         s->hbm = &s->hbm_ram;
     }
 
-    memory_region_init(&s->hbm_bar, OBJECT(s), "loom-hbm",
-                       pow2ceil(s->cfg.hbm_size));
-    memory_region_add_subregion(&s->hbm_bar, 0, s->hbm);
+    loom_rebar_init_bar(s);
     pci_register_bar(PCI_DEVICE(s), LOOM_BAR_HBM,
                      PCI_BASE_ADDRESS_SPACE_MEMORY |
                      PCI_BASE_ADDRESS_MEM_TYPE_64 |
@@ -401,7 +421,7 @@ static bool loom_init_hbm(LoomState *s, Error **errp)
 
 static void loom_exit_hbm(LoomState *s)
 {
-    memory_region_del_subregion(&s->hbm_bar, s->hbm);
+    loom_rebar_exit_bar(s);
     /* At once, for the memory may outlive us and a new card needs the name. */
     vmstate_unregister_ram(s->hbm, DEVICE(s));
     if (s->hbm_backend) {
@@ -494,9 +514,15 @@ static void loom_realize(PCIDevice *pci_dev, Error **errp)
     if (!loom_init_core(s, errp)) {
         goto err_regs;
     }
+    loom_core_set_hbm_bar(s->core, s->bar_size);
+    if (!loom_fault_init(s, errp)) {
+        goto err_core;
+    }
     loom_start_workers(s);
     return;
 
+err_core:
+    loom_exit_core(s);
 err_regs:
     loom_exit_regs(s);
 err_hbm:
@@ -510,6 +536,7 @@ static void loom_exit(PCIDevice *pci_dev)
     LoomState *s = LOOM(pci_dev);
 
     loom_stop_workers(s);
+    loom_fault_exit(s);
     loom_exit_core(s);
     loom_exit_regs(s);
     loom_exit_hbm(s);
@@ -577,6 +604,16 @@ static const Property loom_props[] = {
     LOOM_PROP_U32("num-queues", num_queues),
     LOOM_PROP_U32("num-contexts", num_contexts),
     LOOM_PROP_U32("num-vectors", num_vectors),
+    LOOM_PROP_U32("static-mw", static_mw),
+    LOOM_PROP_U32("mac-fj", mac_fj),
+    LOOM_PROP_U32("vector-op-fj", vector_op_fj),
+    LOOM_PROP_U32("hbm-byte-fj", hbm_byte_fj),
+    LOOM_PROP_U32("pcie-byte-fj", pcie_byte_fj),
+    LOOM_PROP_U32("ambient-mc", ambient_mc),
+    LOOM_PROP_U32("thermal-mc-per-w", thermal_mc_per_w),
+    LOOM_PROP_U32("thermal-tau-us", thermal_tau_us),
+    LOOM_PROP_U32("temp-crit-mc", temp_crit_mc),
+    DEFINE_PROP_SIZE("bar-size", LoomState, bar_size, 0),
     DEFINE_PROP_UINT32("workers", LoomState, num_workers, 1),
 };
 
@@ -601,6 +638,7 @@ static void loom_class_init(ObjectClass *klass, void *data)
 
     pc->realize = loom_realize;
     pc->exit = loom_exit;
+    pc->config_read = loom_config_read;
     pc->config_write = loom_config_write;
     pc->vendor_id = LOOM_PCI_VENDOR_ID;
     pc->device_id = LOOM_PCI_DEVICE_ID;
@@ -616,6 +654,7 @@ static void loom_class_init(ObjectClass *klass, void *data)
     device_class_set_props(dc, loom_props);
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
 
+    loom_fault_class_init(klass);
     for (uintptr_t i = 0; i < LOOM_PERF_COUNT; i++) {
         object_class_property_add(klass, loom_perf_names[i], "uint64",
                                   loom_get_perf, NULL, NULL, (void *)i);

@@ -3,6 +3,8 @@
  *
  * loom-pci.c   realize, configuration space, BARs, reset, properties, threads
  * loom-dma.c   system memory, also behind an emulated IOMMU
+ * loom-fault.c faults on demand, and those that concern the bus
+ * loom-rebar.c the HBM BAR: its size and what it shows
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -11,6 +13,7 @@
 
 #include "qemu/queue.h"
 #include "qemu/thread.h"
+#include "qemu/timer.h"
 #include "exec/memory.h"
 #include "hw/pci/pci_device.h"
 #include "system/hostmem.h"
@@ -27,10 +30,17 @@ OBJECT_DECLARE_SIMPLE_TYPE(LoomState, LOOM)
 #define LOOM_CAP_EXPRESS        0x80
 #define LOOM_ECAP_AER           0x100
 #define LOOM_ECAP_SERIAL        0x150
+#define LOOM_ECAP_REBAR         0x160
 
 #define LOOM_MAX_WORKERS        64
 
 typedef struct LoomDma LoomDma;
+
+/* A vector that an injected fault delays */
+typedef struct LoomLate {
+    LoomState *s;
+    QEMUTimer timer;
+} LoomLate;
 
 struct LoomState {
     PCIDevice parent_obj;
@@ -41,6 +51,9 @@ struct LoomState {
     MemoryRegion regs_bar;
     MemoryRegion regs;
     MemoryRegion hbm_bar;
+    /* The part of HBM that the BAR shows; bar_size is that after power-on */
+    MemoryRegion hbm_view;
+    uint64_t bar_size;
     MemoryRegion doorbells;
 
     /* hbm is @hbm_backend's memory or @hbm_ram */
@@ -59,6 +72,16 @@ struct LoomState {
     QemuCond dma_cond;
     QSIMPLEQ_HEAD(, LoomDma) dma_queue;
     bool dma_closed;
+
+    /* Faults to arm at the start */
+    char *inject;
+    LoomLate late[LOOM_MAX_VECTORS];
+    /* The card does not answer (atomic), until @back, or for ever: @removed */
+    bool dead;
+    bool removed;
+    QEMUTimer back;
+    MemoryRegion regs_dead;
+    MemoryRegion hbm_dead;
 };
 
 static inline const char *loom_id(LoomState *s)
@@ -78,6 +101,32 @@ int loom_dma(LoomState *s, hwaddr addr, void *buf, hwaddr len, bool is_write);
 void loom_dma_init(LoomState *s);
 void loom_dma_close(LoomState *s);
 void loom_dma_fini(LoomState *s);
+
+/* loom-fault.c; the BQL is held, but for loom_op_inject(). */
+
+bool loom_fault_init(LoomState *s, Error **errp);
+void loom_fault_exit(LoomState *s);
+void loom_fault_reset(LoomState *s, bool function_level);
+void loom_fault_class_init(ObjectClass *klass);
+void loom_op_irq_later(void *opaque, unsigned int vector, uint32_t delay_ms);
+void loom_op_inject(void *opaque, const struct loom_inject_spec *spec);
+
+static inline bool loom_is_dead(LoomState *s)
+{
+    return qatomic_read(&s->dead);
+}
+
+/* loom-rebar.c; the BQL is held. */
+
+bool loom_rebar_check(LoomState *s, Error **errp);
+void loom_rebar_init_bar(LoomState *s);
+void loom_rebar_exit_bar(LoomState *s);
+void loom_rebar_init_cap(LoomState *s);
+void loom_rebar_config_written(LoomState *s);
+void loom_rebar_update_window(LoomState *s);
+void loom_rebar_reset(LoomState *s, bool function_level);
+void loom_rebar_pre_load(LoomState *s);
+bool loom_rebar_post_load(LoomState *s);
 
 /* A call in which the core may wait for workers that wait for the BQL */
 typedef struct LoomCall LoomCall;

@@ -85,7 +85,7 @@ def capabilities_are_pm_msix_and_express():
     with Bench() as bench:
         card, = bench.cards
         assert set(card.capabilities()) == {pci.PM, pci.MSIX, pci.EXPRESS}
-        assert set(card.extended()) == {pci.AER, pci.SERIAL}
+        assert set(card.extended()) == {pci.AER, pci.SERIAL, pci.REBAR}
 
 
 @test

@@ -27,11 +27,21 @@ LIMITS = {
     "num-queues": (NUMBER, 1, uapi.LOOM_MAX_QUEUES),
     "num-contexts": (NUMBER, 1, uapi.LOOM_MAX_CONTEXTS),
     "num-vectors": (NUMBER, 1, uapi.LOOM_MAX_VECTORS),
+    "static-mw": (NUMBER, 0, 1000000),
+    "mac-fj": (NUMBER, 0, 1000000),
+    "vector-op-fj": (NUMBER, 0, 1000000),
+    "hbm-byte-fj": (NUMBER, 0, 1000000),
+    "pcie-byte-fj": (NUMBER, 0, 1000000),
+    "ambient-mc": (NUMBER, 0, 100000),
+    "thermal-mc-per-w": (NUMBER, 0, 10000),
+    "thermal-tau-us": (NUMBER, 1, 60000000),
+    "temp-crit-mc": (NUMBER, 1, 200000),
 }
 
 
 def refused_values(kind, low, high):
-    yield from (0, low - 1, high + 1)
+    yield from (value for value in (0, low - 1, high + 1)
+                if 0 <= value and not low <= value <= high)
     if kind == STEPS:
         yield from (low + 1, low + MIB, high - 4096, high + 2 * MIB)
     if kind == POWER:
@@ -88,6 +98,8 @@ def values_at_a_limit_make_a_card_that_works():
     for index in (0, 1):
         values = {name.replace("-", "_"): limit[1 + index]
                   for name, limit in LIMITS.items()}
+        # One that is too hot does not work.
+        values.update(ambient_mc=0, thermal_mc_per_w=0)
         if index:
             # As much memory as the largest card has is not to be had.
             values.update(hbm_size=48 * MIB, sram_size=62 * MIB,
@@ -142,7 +154,7 @@ def bad_value_on_the_command_line_ends_qemu_with_the_reason():
 def properties_of_the_device_are_all_in_its_help():
     text = subprocess.run([binary(), "-device", "loom,help"], text=True,
                           capture_output=True, check=True).stdout
-    for name in (*LIMITS, "hbm", "serial", "workers"):
+    for name in (*LIMITS, "hbm", "serial", "workers", "bar-size", "inject"):
         assert f"  {name}=" in text, name
 
 
