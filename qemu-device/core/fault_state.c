@@ -108,7 +108,7 @@ static void sensors_state(struct loom_archive *a)
 	loom_state_u64(a, &temp);
 	loom_state_bool(a, &s->warned);
 	loom_state_require(a, s->current < LOOM_POWER_BUCKETS &&
-			   s->filled <= a->core->cfg.clock_khz &&
+			   s->filled <= a->core->cfg.clock_khz / LOOM_POWER_BUCKETS &&
 			   temp <= LOOM_TEMP_MAX,
 			   "sensors: part %u of a millisecond, %llu nanodegrees",
 			   s->current, (unsigned long long)temp);
