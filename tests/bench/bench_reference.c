@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What one thread of the host does without a card: memcpy and plain loops,
- * which bench.mk compiles with -O3 and -ffast-math, here for AVX-512 where the
- * host has it.
+ * which bench.mk compiles with -O3 and -ffast-math, here for AVX-512 or AVX2
+ * where the host has it.
  */
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +11,8 @@
 
 #include "bench.h"
 
-#define CLONES	__attribute__((target_clones("arch=x86-64-v4", "default")))
+#define CLONES	__attribute__((target_clones("arch=x86-64-v4", \
+					     "arch=x86-64-v3", "default")))
 
 static struct {
 	char op[16];
