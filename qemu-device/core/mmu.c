@@ -194,35 +194,60 @@ static uint32_t slot_fill(struct loom_exec *ex, struct loom_tlb_slot *slot,
 	return LOOM_ERR_NONE;
 }
 
-static uint32_t slot_lookup(const struct loom_core *core,
-			    const struct loom_tlb_slot *slot, uint64_t va,
-			    uint32_t access, struct loom_run *run)
+/*
+ * How many of the next @max pages follow page @i in memory, with the same
+ * rights.  If the last one is all right, so are those before it.
+ */
+static uint64_t pages_in_order(const struct loom_core *core,
+			       const struct loom_tlb_slot *slot, unsigned int i,
+			       uint64_t max, uint32_t access)
 {
-	uint64_t size = slot->huge ? LOOM_HUGE_SIZE : LOOM_PAGE_SIZE;
-	uint64_t pte = slot->huge ? slot->huge : slot->pte[va_index(va, 0)];
-	uint32_t error = leaf_check(core, pte, size, access);
+	uint64_t n = 0, end = loom_min(max, LOOM_PT_ENTRIES - 1ull - i);
 
-	if (!error)
-		*run = leaf_run(pte, size, va);
-	return error;
+	while (n < end &&
+	       slot->pte[i + n + 1] == slot->pte[i + n] + LOOM_PAGE_SIZE)
+		n++;
+	return leaf_check(core, slot->pte[i + n], LOOM_PAGE_SIZE, access) ? 0 :
+									    n;
 }
 
-/* Translate va up to the end of its page. */
-static uint32_t page_lookup(struct loom_exec *ex, uint64_t va, uint32_t access,
-			    struct loom_run *run)
+/* Translate va up to the end of its page, or of more up to @len bytes. */
+static uint32_t slot_lookup(const struct loom_core *core,
+			    const struct loom_tlb_slot *slot, uint64_t va,
+			    uint64_t len, uint32_t access, struct loom_run *run)
+{
+	uint64_t size = slot->huge ? LOOM_HUGE_SIZE : LOOM_PAGE_SIZE;
+	unsigned int i = va_index(va, 0);
+	uint64_t pte = slot->huge ? slot->huge : slot->pte[i];
+	uint32_t error = leaf_check(core, pte, size, access);
+
+	if (error)
+		return error;
+	*run = leaf_run(pte, size, va);
+	if (!slot->huge && run->len < len)
+		run->len += LOOM_PAGE_SIZE *
+			    pages_in_order(core, slot, i,
+					   (len - run->len + LOOM_PAGE_SIZE - 1) /
+					   LOOM_PAGE_SIZE, access);
+	return LOOM_ERR_NONE;
+}
+
+/* Translate va up to the end of its page at least; more only up to @len. */
+static uint32_t page_lookup(struct loom_exec *ex, uint64_t va, uint64_t len,
+			    uint32_t access, struct loom_run *run)
 {
 	struct loom_tlb_slot *slot = slot_of(&ex->mmu, va);
 	uint32_t error;
 
 	if (slot->tag == (va >> LOOM_HUGE_SHIFT) + 1) {
-		error = slot_lookup(ex->core, slot, va, access, run);
+		error = slot_lookup(ex->core, slot, va, len, access, run);
 		if (!error)
 			return LOOM_ERR_NONE;
 	}
 	error = slot_fill(ex, slot, va);
 	if (error)
 		return error;
-	return slot_lookup(ex->core, slot, va, access, run);
+	return slot_lookup(ex->core, slot, va, len, access, run);
 }
 
 /*
@@ -233,12 +258,13 @@ static uint32_t run_lookup(struct loom_exec *ex, uint64_t va, uint64_t len,
 			   uint32_t access, struct loom_run *run)
 {
 	struct loom_run next;
-	uint32_t error = page_lookup(ex, va, access, run);
+	uint32_t error = page_lookup(ex, va, len, access, run);
 
 	if (error)
 		return error;
 	while (run->len < len) {
-		if (page_lookup(ex, va + run->len, access, &next))
+		if (page_lookup(ex, va + run->len, len - run->len, access,
+				&next))
 			break;
 		if (next.kind != run->kind || next.addr != run->addr + run->len)
 			break;
@@ -477,7 +503,7 @@ int loom_mmu_kind(struct loom_exec *ex, uint64_t va)
 	if (va >= VA_LIMIT)
 		return -1;
 	access_begin(ex);
-	error = page_lookup(ex, va, LOOM_ACCESS_READ, &run);
+	error = page_lookup(ex, va, 1, LOOM_ACCESS_READ, &run);
 	access_end(ex);
 	return error ? -1 : (int)run.kind;
 }
