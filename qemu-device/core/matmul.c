@@ -23,8 +23,7 @@
 #define A_LINE_GAP	64		/* spreads lines over cache sets */
 #define K_MAX		4096		/* k of packed A */
 #define N_MAX		1024		/* n, if A is repacked */
-#define THIN_ROWS	128		/* k at a time, if B is not packed */
-#define THIN_N_MAX	4096		/* n at a time, then */
+#define ROWS_N_MAX	4096		/* n, if B is taken row by row */
 #define D_LINES		64		/* stored at a time */
 
 /* Larger spans are not worth the walk through their page tables. */
@@ -59,8 +58,12 @@ struct matmul {
 	size_t a_stride;
 	/** @lines: packed lines of A, or NULL */
 	uint8_t *lines;
+	/** @by_rows: B is taken row by row where it lies, not packed */
+	bool by_rows;
 	/** @acc: accumulators of a block, panel by panel */
 	uint32_t *acc;
+	/** @tile_sum: the same for the sum of a K-tile, if @by_rows */
+	uint32_t *tile_sum;
 	/** @sums: sum of each line of A of the block, if the path flips */
 	uint32_t sums[A_MAX_LINES];
 	/** @c: D_LINES by LOOM_MATMUL_MAX_NR elements of C */
@@ -160,14 +163,22 @@ static bool can_stay_in_place(const struct matmul *mm)
 	       mm->cmd->k * (uint64_t)a->size % 4 == 0;
 }
 
-/* Few lines of A, and B such that a kernel can take it from where it lies. */
+/* Few lines of A, and lines of B that a kernel can take where they lie. */
 static bool fits_thin(const struct matmul *mm, size_t lines)
 {
 	const struct loom_matmul_operand *b = &mm->op[OPERAND_B];
 
 	return mm->path->thin && lines <= LOOM_MATMUL_THIN && b->host &&
-	       (mm->path->along ? b->step : b->line) == b->size &&
-	       loom_matmul_is_native(mm->path, b);
+	       b->step == b->size && loom_matmul_is_native(mm->path, b);
+}
+
+/* The same for rows that run across the lines. */
+static bool fits_rows(const struct matmul *mm)
+{
+	const struct loom_matmul_operand *b = &mm->op[OPERAND_B];
+
+	return mm->path->rows && mm->m <= LOOM_MATMUL_THIN && b->host &&
+	       b->line == b->size && (mm->path->row_types >> b->type & 1);
 }
 
 static void choose_blocks(struct matmul *mm)
@@ -175,15 +186,12 @@ static void choose_blocks(struct matmul *mm)
 	size_t mr = mm->kernels->mr, nr = mm->kernels->nr;
 
 	mm->in_place = can_stay_in_place(mm);
+	mm->by_rows = fits_rows(mm);
 	mm->mc = min_size(mm->m, A_MAX_LINES);
 	mm->nc = nr;
 	mm->kc = mm->cmd->k;
-	if (fits_thin(mm, mm->m) && !mm->path->along) {
-		/* Follow the rows of B, some K-tiles of them at a time. */
-		mm->kc = round_up(THIN_ROWS,
-				  loom_exec_config(mm->ex)->array_rows);
-		mm->nc = min_size(round_up(mm->n, nr), THIN_N_MAX);
-	}
+	if (mm->by_rows)
+		mm->nc = min_size(round_up(mm->n, nr), ROWS_N_MAX);
 	if (mm->in_place) {
 		mm->a_stride = (size_t)mm->op[OPERAND_A].line;
 		return;
@@ -204,10 +212,11 @@ static int alloc_scratch(struct matmul *mm)
 	size_t panel = 4 * LOOM_MATMUL_MAX_NR * (k ? k : D_LINES);
 	size_t c = 4 * D_LINES * LOOM_MATMUL_MAX_NR;
 	size_t acc = 4 * mm->mc * mm->nc;
+	size_t sum = mm->by_rows ? acc : 0;
 	size_t lines = mm->in_place ? 0 : mm->mc * mm->a_stride;
 	uint8_t *p;
 
-	mm->scratch = malloc(3 * panel + c + acc + lines + 63);
+	mm->scratch = malloc(3 * panel + c + acc + sum + lines + 63);
 	if (!mm->scratch)
 		return loom_fail(mm->ex, LOOM_ERR_INTERNAL, 0);
 	p = (uint8_t *)round_up((uintptr_t)mm->scratch, 64);
@@ -216,7 +225,8 @@ static int alloc_scratch(struct matmul *mm)
 	mm->pk.temp = mm->pk.stage + panel;
 	mm->c = (uint32_t *)(mm->pk.temp + panel);
 	mm->acc = (uint32_t *)(mm->pk.temp + panel + c);
-	mm->lines = mm->pk.temp + panel + c + acc;
+	mm->tile_sum = (uint32_t *)(mm->pk.temp + panel + c + acc);
+	mm->lines = mm->pk.temp + panel + c + acc + sum;
 	return 0;
 }
 
@@ -323,10 +333,8 @@ static int multiply(struct matmul *mm, const uint8_t *a, size_t lines,
 static bool is_thin(const struct matmul *mm, size_t lines,
 		    const struct loom_matmul_rect *rect)
 {
-	size_t bytes = rect->count * mm->op[OPERAND_B].size;
-
 	return fits_thin(mm, lines) && rect->lines == mm->kernels->nr &&
-	       bytes % (mm->path->along ? 64 : 4) == 0;
+	       rect->count * mm->op[OPERAND_B].size % 64 == 0;
 }
 
 static int multiply_thin(struct matmul *mm, const uint8_t *a, size_t lines,
@@ -336,9 +344,9 @@ static int multiply_thin(struct matmul *mm, const uint8_t *a, size_t lines,
 	struct loom_matmul_tile tile = {
 		.a = a,
 		.a_stride = mm->a_stride,
-		.b_rows = b->host + (ptrdiff_t)rect->line0 * b->line +
+		.b_lines = b->host + (ptrdiff_t)rect->line0 * b->line +
 			   (ptrdiff_t)rect->first * b->step,
-		.b_stride = (ptrdiff_t)(mm->path->along ? b->line : b->step),
+		.b_stride = (ptrdiff_t)b->line,
 		.groups = loom_matmul_groups(mm->path, rect->count),
 		.step = tile_groups(mm),
 		.acc = acc,
@@ -349,6 +357,37 @@ static int multiply_thin(struct matmul *mm, const uint8_t *a, size_t lines,
 	mm->path->thin(&tile);
 	mm->kernels->leave(state);
 	return poll_abort(mm);
+}
+
+/* @k elements from @p0 on of whole panels from line @j0 on, by K-tiles. */
+static int multiply_rows(struct matmul *mm, const uint8_t *a, size_t lines,
+			 size_t panels, size_t j0, size_t p0, size_t k)
+{
+	const struct loom_matmul_operand *b = &mm->op[OPERAND_B];
+	size_t rows = loom_exec_config(mm->ex)->array_rows;
+	struct loom_matmul_rows r = {
+		.a_stride = mm->a_stride,
+		.b_stride = (ptrdiff_t)b->step,
+		.type = b->type,
+		.panels = panels,
+		.sum = mm->tile_sum,
+		.acc = mm->acc,
+		.lines = (unsigned int)lines,
+	};
+
+	for (size_t p = 0; p < k; p += rows) {
+		uint32_t state = mm->kernels->enter();
+
+		r.a = a + 4 * loom_matmul_groups(mm->path, p);
+		r.b = b->host + (ptrdiff_t)j0 * b->line +
+		      (ptrdiff_t)(p0 + p) * b->step;
+		r.groups = loom_matmul_groups(mm->path, min_size(rows, k - p));
+		mm->path->rows(&r);
+		mm->kernels->leave(state);
+		if (poll_abort(mm))
+			return -1;
+	}
+	return 0;
 }
 
 static int multiply_packed(struct matmul *mm, const uint8_t *a, size_t lines,
@@ -376,6 +415,27 @@ static int multiply_panel(struct matmul *mm, const uint8_t *a, size_t lines,
 		if (is_thin(mm, lines, &rect) ?
 		    multiply_thin(mm, part, lines, &rect, acc) :
 		    multiply_packed(mm, part, lines, &rect, acc))
+			return -1;
+	}
+	return 0;
+}
+
+/* All panels of a block, @k elements from @p0 on. */
+static int multiply_panels(struct matmul *mm, const uint8_t *a, size_t lines,
+			   size_t j0, size_t cols, size_t p0, size_t k)
+{
+	size_t nr = mm->kernels->nr, done = 0;
+
+	/* An odd row of a pair has no group of its own. */
+	if (mm->by_rows && cols >= nr &&
+	    (mm->class != LOOM_MATMUL_PAIR || k % 2 == 0)) {
+		if (multiply_rows(mm, a, lines, cols / nr, j0, p0, k))
+			return -1;
+		done = cols / nr * nr;
+	}
+	for (; done < cols; done += nr) {
+		if (multiply_panel(mm, a, lines, j0 + done, p0, k,
+				   mm->acc + done * lines))
 			return -1;
 	}
 	return 0;
@@ -572,7 +632,6 @@ static int sum_block(struct matmul *mm, size_t i0, size_t lines, size_t j0,
 	memset(mm->acc, 0, 4 * lines * round_up(cols, nr));
 	for (size_t p = 0; p < k; p += mm->kc) {
 		size_t count = min_size(mm->kc, k - p);
-		uint32_t *acc = mm->acc;
 
 		if (mm->in_place)
 			a = place_of_a(mm, i0) +
@@ -581,10 +640,8 @@ static int sum_block(struct matmul *mm, size_t i0, size_t lines, size_t j0,
 		if (!mm->in_place && (j0 == 0 || mm->kc < k) &&
 		    pack_a(mm, i0, lines, p, count))
 			return -1;
-		for (size_t j = 0; j < cols; j += nr, acc += lines * nr) {
-			if (multiply_panel(mm, a, lines, j0 + j, p, count, acc))
-				return -1;
-		}
+		if (multiply_panels(mm, a, lines, j0, cols, p, count))
+			return -1;
 	}
 	return 0;
 }

@@ -55,9 +55,9 @@ struct loom_matmul_tile {
 	size_t a_stride;
 	/** @b: panel of B, nr groups side by side */
 	const uint32_t *b;
-	/** @b_rows: instead of @b, for thin(): B where it lies */
-	const uint8_t *b_rows;
-	/** @b_stride: bytes between lines of @b_rows, or elements of a line */
+	/** @b_lines: instead of @b, for thin(): lines of B where they lie */
+	const uint8_t *b_lines;
+	/** @b_stride: bytes between @b_lines */
 	ptrdiff_t b_stride;
 	/** @groups: how many groups to sum up, at least 1 */
 	size_t groups;
@@ -66,6 +66,36 @@ struct loom_matmul_tile {
 	/** @acc: results, nr 32-bit accumulators per line of A */
 	uint32_t *acc;
 	/** @lines: lines of A, 1..mr */
+	unsigned int lines;
+};
+
+/**
+ * struct loom_matmul_rows - a few lines of A by rows of B where they lie
+ *
+ * For B whose lines lie side by side: a row holds element k of all of them, and
+ * the rows are gone through from end to end, a few at a time, which memory
+ * likes best.  One K-tile or a part of one.
+ */
+struct loom_matmul_rows {
+	/** @a: lines of A, packed */
+	const uint8_t *a;
+	/** @a_stride: bytes from line to line */
+	size_t a_stride;
+	/** @b: first row */
+	const uint8_t *b;
+	/** @b_stride: bytes from row to row */
+	ptrdiff_t b_stride;
+	/** @type: LOOM_TYPE_* of B */
+	uint32_t type;
+	/** @groups: groups that the rows make, all of them whole */
+	size_t groups;
+	/** @panels: panels of nr lines of B */
+	size_t panels;
+	/** @sum: room like @acc for the sum of the K-tile */
+	uint32_t *sum;
+	/** @acc: what it is added to: by panel, line of A, line of B */
+	uint32_t *acc;
+	/** @lines: lines of A, 1..LOOM_MATMUL_THIN */
 	unsigned int lines;
 };
 
@@ -111,14 +141,21 @@ struct loom_matmul_path {
 	void (*tile)(const struct loom_matmul_tile *tile);
 	/**
 	 * @thin: the same for up to LOOM_MATMUL_THIN lines of A, which would
-	 * not repay the packing of B; whole groups of nr lines.  May be NULL.
+	 * not repay the packing of B: whole groups of nr lines of contiguous
+	 * elements, native, in multiples of 64 bytes.  May be NULL.
 	 */
 	void (*thin)(const struct loom_matmul_tile *tile);
+	/** @rows: as many lines of A by rows of B; may be NULL */
+	void (*rows)(const struct loom_matmul_rows *r);
 	/**
-	 * @along: thin() takes lines of contiguous elements, in multiples of
-	 * 64 bytes; otherwise elements of contiguous lines
+	 * @pack_rows: interleave() of converted rows that are nr elements
+	 * wide, in one go, with missing elements of a group as zero; may be
+	 * NULL
 	 */
-	bool along;
+	void (*pack_rows)(uint32_t type, const uint8_t *src, ptrdiff_t stride,
+			  size_t rows, uint32_t *dst);
+	/** @row_types: for rows() and pack_rows(): 1 << LOOM_TYPE_* */
+	uint32_t row_types;
 	/** @sum: with @flip: sum of the bytes of a line of groups, mod 2^32 */
 	uint32_t (*sum)(const uint8_t *a, size_t groups);
 	/** @finish: epilogue of a row of D */

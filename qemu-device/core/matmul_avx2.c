@@ -249,6 +249,189 @@ TARGET static void s8_to_s16(uint32_t type, const void *src, void *dst,
 	loom_matmul_c_to_s16(type, in + whole, out + whole, n - whole);
 }
 
+/* Few lines of A by rows of B --------------------------------------------- */
+
+#define ROW_GROUPS	8	/* rows that are gone through at once */
+
+/* Elements of row p that 16 lines have, and what will be needed next. */
+INLINE void load_row(const uint8_t *p, ptrdiff_t stride, uint32_t type,
+		     __m256 v[2])
+{
+	const __m256i high = _mm256_set1_epi32((int)0xffff0000);
+	__m256i x = load(p);
+
+	_mm_prefetch((const char *)(p + ROW_GROUPS * stride), _MM_HINT_T1);
+	if (type == LOOM_TYPE_F32) {
+		v[0] = _mm256_castsi256_ps(x);
+		v[1] = F32_LOAD(p + 32);
+	} else if (type == LOOM_TYPE_F16) {
+		v[0] = _mm256_cvtph_ps(_mm256_castsi256_si128(x));
+		v[1] = _mm256_cvtph_ps(_mm256_extracti128_si256(x, 1));
+	} else {
+		/* The even ones, then the odd ones: see in_order(). */
+		v[0] = _mm256_castsi256_ps(_mm256_slli_epi32(x, 16));
+		v[1] = _mm256_castsi256_ps(_mm256_and_si256(x, high));
+	}
+}
+
+INLINE void in_order(uint32_t type, __m256 c[2])
+{
+	__m256 low, high;
+
+	if (type != LOOM_TYPE_BF16)
+		return;
+	low = _mm256_unpacklo_ps(c[0], c[1]);
+	high = _mm256_unpackhi_ps(c[0], c[1]);
+	c[0] = _mm256_permute2f128_ps(low, high, 0x20);
+	c[1] = _mm256_permute2f128_ps(low, high, 0x31);
+}
+
+/* Add to the sums of the K-tile, or at its end them to the accumulators. */
+INLINE void put_row_sums(const struct loom_matmul_rows *r, size_t at,
+			 uint32_t type, bool last, __m256 c[2])
+{
+	uint32_t *to = r->sum + at;
+
+	if (last) {
+		to = r->acc + at;
+		in_order(type, c);
+		c[0] = F32_ADD(F32_LOAD(to), c[0]);
+		c[1] = F32_ADD(F32_LOAD(to + 8), c[1]);
+	}
+	F32_STORE(to, c[0]);
+	F32_STORE(to + 8, c[1]);
+}
+
+/* Groups @g0 to @end for one panel; constants: @type, @lines. */
+INLINE void rows_panel(const struct loom_matmul_rows *r, size_t panel,
+		       size_t g0, size_t end, const uint32_t type,
+		       const unsigned int lines)
+{
+	const size_t swap = type == LOOM_TYPE_BF16;
+	const uint8_t *b = r->b + panel * NR * (type == LOOM_TYPE_F32 ? 4 : 2);
+	size_t at = panel * lines * NR;
+	__m256 c[LOOM_MATMUL_THIN][2], x, y[2];
+
+	UNROLL for (unsigned int i = 0; i < lines; i++) {
+		const uint32_t *sum = r->sum + at + i * NR;
+
+		c[i][0] = g0 ? F32_LOAD(sum) : F32_ZERO();
+		c[i][1] = g0 ? F32_LOAD(sum + 8) : F32_ZERO();
+	}
+	for (size_t g = g0; g < end; g++) {
+		/* bf16 is packed in the order 1, 0, 3, 2, ... */
+		load_row(b + (ptrdiff_t)(g ^ swap) * r->b_stride, r->b_stride,
+			 type, y);
+		UNROLL for (unsigned int i = 0; i < lines; i++) {
+			x = _mm256_castsi256_ps(
+				broadcast(r->a + i * r->a_stride + 4 * g));
+			c[i][0] = _mm256_fmadd_ps(x, y[0], c[i][0]);
+			c[i][1] = _mm256_fmadd_ps(x, y[1], c[i][1]);
+		}
+	}
+	UNROLL for (unsigned int i = 0; i < lines; i++)
+		put_row_sums(r, at + i * NR, type, end == r->groups, c[i]);
+}
+
+INLINE void rows_of(const struct loom_matmul_rows *r, const uint32_t type,
+		    const unsigned int lines)
+{
+	for (size_t g = 0, end; g < r->groups; g = end) {
+		end = r->groups - g < ROW_GROUPS ? r->groups : g + ROW_GROUPS;
+		for (size_t p = 0; p < r->panels; p++)
+			rows_panel(r, p, g, end, type, lines);
+	}
+}
+
+INLINE void rows_by_lines(const struct loom_matmul_rows *r,
+			  const uint32_t type)
+{
+	switch (r->lines) {
+	case 1: rows_of(r, type, 1); break;
+	case 2: rows_of(r, type, 2); break;
+	case 3: rows_of(r, type, 3); break;
+	default: rows_of(r, type, 4); break;
+	}
+}
+
+TARGET static void rows(const struct loom_matmul_rows *r)
+{
+	if (r->type == LOOM_TYPE_F32)
+		rows_by_lines(r, LOOM_TYPE_F32);
+	else if (r->type == LOOM_TYPE_F16)
+		rows_by_lines(r, LOOM_TYPE_F16);
+	else
+		rows_by_lines(r, LOOM_TYPE_BF16);
+}
+
+/* Rows of 16 elements to groups of a panel -------------------------------- */
+
+/* Two rows of s8 to pairs of s16. */
+INLINE void pack_pair_s8(__m128i even, __m128i odd, uint32_t *dst)
+{
+	__m256i x = _mm256_cvtepi8_epi16(even), y = _mm256_cvtepi8_epi16(odd);
+	__m256i low = _mm256_unpacklo_epi16(x, y);
+	__m256i high = _mm256_unpackhi_epi16(x, y);
+
+	_mm256_storeu_si256((__m256i *)dst,
+			    _mm256_permute2x128_si256(low, high, 0x20));
+	_mm256_storeu_si256((__m256i *)(dst + 8),
+			    _mm256_permute2x128_si256(low, high, 0x31));
+}
+
+TARGET static void pack_rows_s8(uint32_t type, const uint8_t *src,
+				ptrdiff_t stride, size_t rows, uint32_t *dst)
+{
+	size_t r;
+
+	(void)type;
+	for (r = 0; r + 2 <= rows; r += 2, src += 2 * stride, dst += NR)
+		pack_pair_s8(_mm_loadu_si128((const __m128i *)src),
+			     _mm_loadu_si128((const __m128i *)(src + stride)),
+			     dst);
+	if (r < rows)
+		pack_pair_s8(_mm_loadu_si128((const __m128i *)src),
+			     _mm_setzero_si128(), dst);
+}
+
+INLINE void pack_row_f32(uint32_t type, const uint8_t *src, uint32_t *dst)
+{
+	__m128i low = _mm_loadu_si128((const __m128i *)src);
+	__m128i high = _mm_loadu_si128((const __m128i *)(src + 16));
+
+	if (type == LOOM_TYPE_F16) {
+		F32_STORE(dst, _mm256_cvtph_ps(low));
+		F32_STORE(dst + 8, _mm256_cvtph_ps(high));
+		return;
+	}
+	_mm256_storeu_si256((__m256i *)dst, _mm256_slli_epi32(
+		_mm256_cvtepu16_epi32(low), 16));
+	_mm256_storeu_si256((__m256i *)(dst + 8), _mm256_slli_epi32(
+		_mm256_cvtepu16_epi32(high), 16));
+}
+
+TARGET static void pack_rows_f32(uint32_t type, const uint8_t *src,
+				 ptrdiff_t stride, size_t rows, uint32_t *dst)
+{
+	for (size_t r = 0; r < rows; r++, src += stride, dst += NR) {
+		if (type == LOOM_TYPE_F32)
+			memcpy(dst, src, 4 * NR);
+		else
+			pack_row_f32(LOOM_TYPE_F16, src, dst);
+	}
+}
+
+/* In the order 1, 0, 3, 2, ...; an odd row is paired with +0. */
+TARGET static void pack_rows_bf16(uint32_t type, const uint8_t *src,
+				  ptrdiff_t stride, size_t rows, uint32_t *dst)
+{
+	(void)type;
+	if (rows % 2)
+		memset(dst + (rows - 1) * NR, 0, 4 * NR);
+	for (size_t r = 0; r < rows; r++, src += stride)
+		pack_row_f32(LOOM_TYPE_BF16, src, dst + (r ^ 1) * NR);
+}
+
 /* Epilogue ---------------------------------------------------------------- */
 
 /* @f is no denormal, and NaN is canonical, which cannot overflow. */
@@ -323,6 +506,9 @@ const struct loom_matmul_kernels loom_matmul_avx2 = {
 			.elem = 4,
 			.convert = to_f32,
 			.tile = tile_f32,
+			.rows = rows,
+			.pack_rows = pack_rows_f32,
+			.row_types = 1u << LOOM_TYPE_F32 | 1u << LOOM_TYPE_F16,
 			.finish = finish_float,
 		},
 		[LOOM_MATMUL_PAIR] = {
@@ -330,12 +516,17 @@ const struct loom_matmul_kernels loom_matmul_avx2 = {
 			.swap = true,
 			.convert = to_f32,
 			.tile = tile_f32,
+			.rows = rows,
+			.pack_rows = pack_rows_bf16,
+			.row_types = 1u << LOOM_TYPE_BF16,
 			.finish = finish_float,
 		},
 		[LOOM_MATMUL_INT] = {
 			.elem = 2,
 			.convert = s8_to_s16,
 			.tile = tile_s16,
+			.pack_rows = pack_rows_s8,
+			.row_types = 1u << LOOM_TYPE_I8,
 			.finish = loom_matmul_c_finish_int,
 		},
 	},

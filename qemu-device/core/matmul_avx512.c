@@ -323,127 +323,6 @@ TARGET static void interleave(uint32_t elem, const uint8_t *src,
 		interleave1(src, stride, rows, n, dst, flip);
 }
 
-/* Thin products ----------------------------------------------------------- */
-
-/*
- * Rows of B are far apart.  Fetch of each what the next panel will take, while
- * its page is at hand.
- */
-INLINE void prefetch_panel(const uint8_t *p, size_t bytes)
-{
-	UNROLL for (size_t i = 0; i < bytes; i += 64)
-		_mm_prefetch(p + bytes + i, _MM_HINT_T1);
-}
-
-/* 64 groups side by side: elements of rows p (and p + stride). */
-INLINE void rows_f32(const uint8_t *p, ptrdiff_t stride, __m512i v[4])
-{
-	(void)stride;
-	prefetch_panel(p, 4 * NR);
-	UNROLL for (int j = 0; j < 4; j++)
-		v[j] = load(p + 64 * j);
-}
-
-INLINE void rows_bf16(const uint8_t *p, ptrdiff_t stride, __m512i v[4])
-{
-	const __m512i low = pairs_low();
-	const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
-
-	prefetch_panel(p, 2 * NR);
-	prefetch_panel(p + stride, 2 * NR);
-	UNROLL for (int j = 0; j < 2; j++, p += 64) {
-		__m512i x = load(p), y = load(p + stride);
-
-		v[2 * j] = _mm512_permutex2var_epi16(x, low, y);
-		v[2 * j + 1] = _mm512_permutex2var_epi16(x, high, y);
-	}
-}
-
-/* As DEFINE_TILE(), but groups are made of @per rows of B on the way. */
-#define DEFINE_THIN(name, target, per, rows, dot)			\
-target static inline __attribute__((always_inline))			\
-void name##_lines(const struct loom_matmul_tile *t, const unsigned int lines) \
-{									\
-	const uint8_t *a = t->a, *b = t->b_rows;			\
-									\
-	for (size_t left = t->groups; left;) {				\
-		size_t n = left < t->step ? left : t->step;		\
-		uint32_t *acc = t->acc;					\
-		__m512 c[LOOM_MATMUL_THIN][4];				\
-									\
-		left -= n;						\
-		UNROLL for (unsigned int i = 0; i < lines; i++)		\
-			UNROLL for (unsigned int j = 0; j < 4; j++)	\
-				c[i][j] = _mm512_setzero_ps();		\
-		for (; n; n--, a += 4, b += (per) * t->b_stride) {	\
-			__m512i x, y[4];				\
-									\
-			rows(b, t->b_stride, y);			\
-			UNROLL for (unsigned int i = 0; i < lines; i++) { \
-				x = broadcast(a + i * t->a_stride);	\
-				UNROLL for (unsigned int j = 0; j < 4; j++) \
-					c[i][j] = dot(c[i][j], x, y[j]); \
-			}						\
-		}							\
-		UNROLL for (unsigned int i = 0; i < lines; i++, acc += NR) \
-			UNROLL for (unsigned int j = 0; j < 4; j++)	\
-				_mm512_storeu_ps(acc + 16 * j, _mm512_add_ps( \
-					_mm512_loadu_ps(acc + 16 * j), c[i][j])); \
-	}								\
-}									\
-									\
-target static void name(const struct loom_matmul_tile *t)		\
-{									\
-	switch (t->lines) {						\
-	case 1: name##_lines(t, 1); break;				\
-	case 2: name##_lines(t, 2); break;				\
-	case 3: name##_lines(t, 3); break;				\
-	default: name##_lines(t, 4); break;				\
-	}								\
-}
-
-DEFINE_THIN(thin_f32, TARGET, 1, rows_f32, DOT_F32)
-DEFINE_THIN(thin_bf16, TARGET_BF16, 2, rows_bf16, DOT_BF16)
-
-/* Sums of integers have no order: 16 lines of B by one of A, along k. */
-TARGET_VNNI static inline __attribute__((always_inline))
-__m512i sixteen_sums(const uint8_t *a, const uint8_t *b, ptrdiff_t stride,
-		     size_t bytes)
-{
-	const __m512i flip = _mm512_set1_epi32((int)0x80808080);
-	__m512i c[16];
-
-	UNROLL for (int r = 0; r < 16; r++)
-		c[r] = _mm512_setzero_si512();
-	for (size_t k = 0; k < bytes; k += 64, b += 64) {
-		__m512i x = load(a + k);
-
-		UNROLL for (int r = 0; r < 16; r++) {
-			c[r] = _mm512_dpbusd_epi32(c[r], _mm512_xor_si512(
-				load(b + r * stride), flip), x);
-		}
-	}
-	transpose16(c);
-	UNROLL for (int r = 1; r < 16; r++)
-		c[0] = _mm512_add_epi32(c[0], c[r]);
-	return c[0];
-}
-
-TARGET_VNNI static void thin_s8(const struct loom_matmul_tile *t)
-{
-	for (unsigned int j = 0; j < NR; j += 16) {
-		const uint8_t *b = t->b_rows + (ptrdiff_t)j * t->b_stride;
-
-		for (unsigned int i = 0; i < t->lines; i++) {
-			uint32_t *acc = t->acc + i * NR + j;
-
-			store(acc, _mm512_add_epi32(load(acc), sixteen_sums(
-				t->a + i * t->a_stride, b, t->b_stride,
-				4 * t->groups)));
-		}
-	}
-}
-
 /* Conversion -------------------------------------------------------------- */
 
 /*
@@ -616,6 +495,158 @@ TARGET_VNNI static uint32_t sum_s8(const uint8_t *a, size_t groups)
 	return (uint32_t)_mm512_reduce_add_epi32(sum);
 }
 
+/* Thin products ----------------------------------------------------------- */
+
+#define ROW_GROUPS	4	/* groups of rows that are gone through at once */
+
+/* Of rows that come next, what lies below the panel at @p. */
+INLINE void prefetch_row(const uint8_t *p, size_t bytes)
+{
+	UNROLL for (size_t i = 0; i < bytes; i += 64)
+		_mm_prefetch(p + i, _MM_HINT_T1);
+}
+
+/* 64 groups side by side: elements of row p. */
+INLINE void rows_f32(const uint8_t *p, ptrdiff_t stride, uint32_t type,
+		     __m512i v[4])
+{
+	size_t size = type == LOOM_TYPE_F32 ? 4 : 2;
+
+	prefetch_row(p + ROW_GROUPS * stride, size * NR);
+	UNROLL for (size_t j = 0; j < 4; j++)
+		v[j] = _mm512_castps_si512(load_f32(type, p + 16 * j * size,
+						    0xffff));
+}
+
+/* Of row p and the next. */
+INLINE void rows_bf16(const uint8_t *p, ptrdiff_t stride, uint32_t type,
+		      __m512i v[4])
+{
+	const __m512i low = pairs_low();
+	const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+
+	(void)type;
+	prefetch_row(p + 2 * ROW_GROUPS * stride, 2 * NR);
+	prefetch_row(p + (2 * ROW_GROUPS + 1) * stride, 2 * NR);
+	UNROLL for (int j = 0; j < 2; j++, p += 64) {
+		__m512i x = load(p), y = load(p + stride);
+
+		v[2 * j] = _mm512_permutex2var_epi16(x, low, y);
+		v[2 * j + 1] = _mm512_permutex2var_epi16(x, high, y);
+	}
+}
+
+/* Row of group @g; @swap: of f32 in the order 1, 0, 3, 2, ... */
+INLINE const uint8_t *row_of(const struct loom_matmul_rows *r, size_t g,
+			     size_t per, size_t swap)
+{
+	return r->b + (ptrdiff_t)(per * (g ^ swap)) * r->b_stride;
+}
+
+/*
+ * Groups @g0 to @end for one panel.  As DEFINE_TILE(), but groups are made of
+ * @per rows of B on the way; sums wait in memory for the next few rows.
+ */
+#define DEFINE_ROWS(name, target, per, size, swap, type, rows, dot)	\
+target static inline __attribute__((always_inline))			\
+void name##_panel(const struct loom_matmul_rows *r, size_t panel,	\
+		  size_t g0, size_t end, const unsigned int lines)	\
+{									\
+	size_t at = panel * lines * NR;					\
+	const bool last = end == r->groups;				\
+	uint32_t *sum = r->sum + at, *to = (last ? r->acc : r->sum) + at; \
+	__m512 c[LOOM_MATMUL_THIN][4];					\
+	__m512i x, y[4];						\
+									\
+	UNROLL for (unsigned int i = 0; i < lines; i++, sum += NR)	\
+		UNROLL for (unsigned int j = 0; j < 4; j++)		\
+			c[i][j] = g0 ? _mm512_loadu_ps(sum + 16 * j) :	\
+				       _mm512_setzero_ps();		\
+	for (size_t g = g0; g < end; g++) {				\
+		rows(row_of(r, g, per, swap) + panel * NR * (size),	\
+		     r->b_stride, type, y);				\
+		UNROLL for (unsigned int i = 0; i < lines; i++) {	\
+			x = broadcast(r->a + i * r->a_stride + 4 * g);	\
+			UNROLL for (unsigned int j = 0; j < 4; j++)	\
+				c[i][j] = dot(c[i][j], x, y[j]);	\
+		}							\
+	}								\
+	UNROLL for (unsigned int i = 0; i < lines; i++, to += NR)	\
+		UNROLL for (unsigned int j = 0; j < 4; j++)		\
+			_mm512_storeu_ps(to + 16 * j, !last ? c[i][j] :	\
+				_mm512_add_ps(_mm512_loadu_ps(to + 16 * j), \
+					      c[i][j]));		\
+}									\
+									\
+target static void name(const struct loom_matmul_rows *r)		\
+{									\
+	for (size_t g = 0, end; g < r->groups; g = end) {		\
+		end = r->groups - g < ROW_GROUPS ? r->groups :		\
+						   g + ROW_GROUPS;	\
+		for (size_t p = 0; p < r->panels; p++) {		\
+			switch (r->lines) {				\
+			case 1: name##_panel(r, p, g, end, 1); break;	\
+			case 2: name##_panel(r, p, g, end, 2); break;	\
+			case 3: name##_panel(r, p, g, end, 3); break;	\
+			default: name##_panel(r, p, g, end, 4); break;	\
+			}						\
+		}							\
+	}								\
+}
+
+DEFINE_ROWS(rows_of_f32, TARGET, 1, 4, 0, LOOM_TYPE_F32, rows_f32, DOT_F32)
+DEFINE_ROWS(rows_of_f16, TARGET, 1, 2, 0, LOOM_TYPE_F16, rows_f32, DOT_F32)
+DEFINE_ROWS(rows_of_bf16, TARGET, 1, 2, 1, LOOM_TYPE_BF16, rows_f32, DOT_F32)
+DEFINE_ROWS(rows_of_pairs, TARGET_BF16, 2, 2, 0, LOOM_TYPE_BF16, rows_bf16,
+	    DOT_BF16)
+
+TARGET static void rows_f32_f16(const struct loom_matmul_rows *r)
+{
+	if (r->type == LOOM_TYPE_F32)
+		rows_of_f32(r);
+	else
+		rows_of_f16(r);
+}
+
+/* Sums of integers have no order: 16 lines of B by one of A, along k. */
+TARGET_VNNI static inline __attribute__((always_inline))
+__m512i sixteen_sums(const uint8_t *a, const uint8_t *b, ptrdiff_t stride,
+		     size_t bytes)
+{
+	const __m512i flip = _mm512_set1_epi32((int)0x80808080);
+	__m512i c[16];
+
+	UNROLL for (int r = 0; r < 16; r++)
+		c[r] = _mm512_setzero_si512();
+	for (size_t k = 0; k < bytes; k += 64, b += 64) {
+		__m512i x = load(a + k);
+
+		UNROLL for (int r = 0; r < 16; r++) {
+			c[r] = _mm512_dpbusd_epi32(c[r], _mm512_xor_si512(
+				load(b + r * stride), flip), x);
+		}
+	}
+	transpose16(c);
+	UNROLL for (int r = 1; r < 16; r++)
+		c[0] = _mm512_add_epi32(c[0], c[r]);
+	return c[0];
+}
+
+TARGET_VNNI static void thin_s8(const struct loom_matmul_tile *t)
+{
+	for (unsigned int j = 0; j < NR; j += 16) {
+		const uint8_t *b = t->b_lines + (ptrdiff_t)j * t->b_stride;
+
+		for (unsigned int i = 0; i < t->lines; i++) {
+			uint32_t *acc = t->acc + i * NR + j;
+
+			store(acc, _mm512_add_epi32(load(acc), sixteen_sums(
+				t->a + i * t->a_stride, b, t->b_stride,
+				4 * t->groups)));
+		}
+	}
+}
+
 /* Epilogue ---------------------------------------------------------------- */
 
 /* @f is no denormal, and NaN is canonical, which cannot overflow. */
@@ -683,22 +714,29 @@ TARGET static void finish_int(const struct loom_matmul_row *row)
 
 /* The sets ---------------------------------------------------------------- */
 
-#define PATH_F32(in_pairs) {						\
-	.elem = 4, .swap = (in_pairs), .convert = to_f32,		\
-	.tile = tile_f32, .thin = thin_f32, .finish = finish_float,			\
+#define PATH_F32 {							\
+	.elem = 4, .convert = to_f32, .tile = tile_f32,			\
+	.rows = rows_f32_f16,						\
+	.row_types = 1u << LOOM_TYPE_F32 | 1u << LOOM_TYPE_F16,		\
+	.finish = finish_float,						\
+}
+#define PATH_F32_PAIR {							\
+	.elem = 4, .swap = true, .convert = to_f32, .tile = tile_f32,	\
+	.rows = rows_of_bf16, .row_types = 1u << LOOM_TYPE_BF16,	\
+	.finish = finish_float,						\
 }
 #define PATH_BF16 {							\
-	.elem = 2, .convert = f8_to_bf16,				\
-	.tile = tile_bf16, .thin = thin_bf16, .finish = finish_float,			\
+	.elem = 2, .convert = f8_to_bf16, .tile = tile_bf16,		\
+	.rows = rows_of_pairs, .row_types = 1u << LOOM_TYPE_BF16,	\
+	.finish = finish_float,						\
 }
 #define PATH_S16 {							\
-	.elem = 2, .convert = s8_to_s16,				\
-	.tile = tile_s16, .finish = finish_int,				\
+	.elem = 2, .convert = s8_to_s16, .tile = tile_s16,		\
+	.finish = finish_int,						\
 }
 #define PATH_S8 {							\
-	.elem = 1, .flip = 0x80808080,					\
-	.tile = tile_s8, .thin = thin_s8, .along = true,		\
-	.sum = sum_s8, .finish = finish_int,		\
+	.elem = 1, .flip = 0x80808080, .tile = tile_s8,			\
+	.thin = thin_s8, .sum = sum_s8, .finish = finish_int,		\
 }
 
 #define DEFINE_KERNELS(set, pair, integer)				\
@@ -707,7 +745,7 @@ const struct loom_matmul_kernels loom_matmul_##set = {			\
 	.mr = MR,							\
 	.nr = NR,							\
 	.path = {							\
-		[LOOM_MATMUL_SEQ] = PATH_F32(false),			\
+		[LOOM_MATMUL_SEQ] = PATH_F32,				\
 		[LOOM_MATMUL_PAIR] = pair,				\
 		[LOOM_MATMUL_INT] = integer,				\
 	},								\
@@ -717,7 +755,7 @@ const struct loom_matmul_kernels loom_matmul_##set = {			\
 	.leave = loom_matmul_mxcsr_leave,				\
 }
 
-DEFINE_KERNELS(avx512, PATH_F32(true), PATH_S16);
-DEFINE_KERNELS(vnni, PATH_F32(true), PATH_S8);
+DEFINE_KERNELS(avx512, PATH_F32_PAIR, PATH_S16);
+DEFINE_KERNELS(vnni, PATH_F32_PAIR, PATH_S8);
 DEFINE_KERNELS(bf16, PATH_BF16, PATH_S8);
 #endif

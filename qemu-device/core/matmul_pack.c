@@ -214,6 +214,11 @@ static void panel_from_rows(const struct loom_matmul_packer *pk,
 	const struct loom_matmul_path *path = pk->path;
 	size_t rows = rect->count;
 
+	if (path->pack_rows && rect->lines == pk->kernels->nr &&
+	    (path->row_types >> op->type & 1)) {
+		path->pack_rows(op->type, view->p, view->step, rows, pk->panel);
+		return;
+	}
 	if (!loom_matmul_is_native(path, op)) {
 		convert_rows(pk, op, rect, view);
 		rows += path->swap && rows % 2;
