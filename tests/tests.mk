@@ -8,9 +8,22 @@ UNIT_TESTS := $(UNIT_SRCS:tests/unit/%.c=$(ASAN)/tests/%)
 
 $(ASAN)/tests/unit/%.o $(ASAN)/tests/lib/%.o: CPPFLAGS += -Itests/lib
 
+# Problems and reference of MATMUL, and its AVX-512 kernels for any host.
+MATMUL_LIB := tests/lib/matmul_problem.o tests/lib/matmul_reference.o \
+	      tests/lib/matmul_emulated.o
+MATMUL_EMULATED := -Itests/lib/avx512 -Wno-psabi
+$(ASAN)/tests/lib/matmul_emulated.o: qemu-device/core/matmul_avx512.c
+	@mkdir -p $(@D)
+	$(CC) $(MATMUL_EMULATED) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -c -o $@ $<
+$(OBJ)/tests/lib/matmul_emulated.o: qemu-device/core/matmul_avx512.c
+	@mkdir -p $(@D)
+	$(CC) $(MATMUL_EMULATED) $(CPPFLAGS) $(CFLAGS) -O3 -c -o $@ $<
+$(ASAN)/tests/check_matmul: $(addprefix $(ASAN)/,$(MATMUL_LIB))
+
 $(ASAN)/tests/check_%: $(ASAN)/tests/unit/check_%.o $(ASAN)/tests/lib/card.o \
 		       $(ASAN)/libloomcore.a
-	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ -lcheck -lsubunit -lrt -lm -pthread
+	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+		-lcheck -lsubunit -lrt -lm -pthread
 
 .PRECIOUS: $(ASAN)/tests/unit/%.o
 
@@ -24,6 +37,18 @@ check-unit: $(UNIT_TESTS)
 	done; \
 	echo "unit test programs: $$pass passed, $$fail failed"; \
 	test $$fail -eq 0
+
+# Numbers in bulk: the same without sanitizers.
+NUMERICS_TESTS := $(patsubst tests/numerics/%.c,$(BIN)/numerics/%, \
+		    $(wildcard tests/numerics/check_*.c))
+$(OBJ)/tests/numerics/%.o $(OBJ)/tests/lib/%.o: CPPFLAGS += -Itests/lib
+$(BIN)/numerics/check_%: $(OBJ)/tests/numerics/check_%.o \
+		$(OBJ)/tests/lib/card.o $(addprefix $(OBJ)/,$(MATMUL_LIB)) \
+		$(OBJ)/libloomcore.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $^ -lcheck -lsubunit -lrt -lm -pthread
+.PRECIOUS: $(OBJ)/tests/numerics/%.o
+tests: $(NUMERICS_TESTS)
 
 # The tests that use threads, under ThreadSanitizer.
 TSAN	   := $(BUILD)/tsan

@@ -470,11 +470,11 @@ void t_workers_start(struct t_card *card, unsigned int count)
 {
 	unsigned int i;
 
-	if (count > T_MAX_WORKERS)
+	if (card->num_workers + count > T_MAX_WORKERS)
 		die("too many workers");
-	card->num_workers = count;
 	for (i = 0; i < count; i++)
-		if (pthread_create(&card->workers[i], NULL, work, card))
+		if (pthread_create(&card->workers[card->num_workers++], NULL,
+				   work, card))
 			die("no thread");
 }
 

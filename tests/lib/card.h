@@ -183,7 +183,7 @@ struct loom_completion t_submit(struct t_card *card, unsigned int queue,
 struct loom_completion t_run_cmds(struct t_card *card, const void *buf,
 				  uint32_t bytes);
 
-/* Worker threads; t_card_destroy() stops them. */
+/* Worker threads, or more of them; t_card_destroy() stops them for good. */
 void t_workers_start(struct t_card *card, unsigned int count);
 void t_workers_stop(struct t_card *card);
 
