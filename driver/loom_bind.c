@@ -423,6 +423,7 @@ static void loom_bind_write(struct loom_bind *bind)
 	struct loom_mmu *mmu = bind->vm->mmu;
 	u32 i;
 
+	loom_device_hw_get(bind->vm->ldev);
 	for (i = 0; i < bind->num_ops; i++) {
 		const struct loom_bind_op *op = &bind->op[i];
 
@@ -432,6 +433,7 @@ static void loom_bind_write(struct loom_bind *bind)
 			loom_mmu_write_unmap(mmu, op->map.va, op->map.end);
 	}
 	loom_ctx_invalidate(bind->vm->ctx);
+	loom_device_hw_put(bind->vm->ldev);
 }
 
 static struct dma_fence *loom_bind_run_job(struct drm_sched_job *job)

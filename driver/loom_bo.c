@@ -30,6 +30,7 @@
 #include "loom_device.h"
 #include "loom_file.h"
 #include "loom_prime.h"
+#include "loom_reset.h"
 #include "loom_sysmem.h"
 #include "loom_vm.h"
 
@@ -97,14 +98,19 @@ static vm_fault_t loom_bo_fault_locked(struct loom_bo *bo, struct vm_fault *vmf)
 static vm_fault_t loom_bo_fault(struct vm_fault *vmf)
 {
 	struct ttm_buffer_object *tbo = vmf->vma->vm_private_data;
+	struct loom_device *ldev = to_loom_device(tbo->base.dev);
 	vm_fault_t ret;
 	int idx;
 
+	loom_reset_gate(ldev);
 	ret = ttm_bo_vm_reserve(tbo, vmf);
 	if (ret)
 		return ret;
 	if (drm_dev_enter(tbo->base.dev, &idx)) {
 		ret = loom_bo_fault_locked(ttm_to_loom_bo(tbo), vmf);
+		/* A reset that has begun since then did not see this mapping. */
+		if (loom_reset_is_away(ldev))
+			ttm_bo_unmap_virtual(tbo);
 		drm_dev_exit(idx);
 	} else {
 		/* The card is gone: no SIGBUS, nothing lands anywhere. */

@@ -139,6 +139,27 @@ static void loom_copy_revive(struct loom_ring *ring)
 	loom_ring_restart(ring);
 }
 
+/* Neither a clear nor a move reads what it writes. */
+static const struct loom_ring_work loom_copy_work = {
+	.cmd_va = LOOM_COPY_CMD_VA,
+	.cmd_size = sizeof(struct loom_cmd_copy),
+	.repeatable = true,
+};
+
+/* The window and the command for the card; the ring is empty. */
+static void loom_copy_write(struct loom_copy_job *job)
+{
+	struct loom_device *ldev = job->ldev;
+
+	loom_device_hw_get(ldev);
+	loom_mmu_write_map(ldev->copy->mmu, &job->to);
+	if (job->from.memory)
+		loom_mmu_write_map(ldev->copy->mmu, &job->from);
+	loom_ctx_invalidate(ldev->ctxs[LOOM_CTX_COPY]);
+	loom_copy_write_command(ldev->copy, job);
+	loom_device_hw_put(ldev);
+}
+
 static struct dma_fence *loom_copy_emit(struct loom_copy_job *job)
 {
 	struct loom_device *ldev = job->ldev;
@@ -150,13 +171,8 @@ static struct dma_fence *loom_copy_emit(struct loom_copy_job *job)
 		return ERR_PTR(-EIO);
 	if (loom_ring_is_banned(ring))
 		loom_copy_revive(ring);
-	loom_mmu_write_map(ldev->copy->mmu, &job->to);
-	if (job->from.memory)
-		loom_mmu_write_map(ldev->copy->mmu, &job->from);
-	loom_ctx_invalidate(ldev->ctxs[LOOM_CTX_COPY]);
-	loom_copy_write_command(ldev->copy, job);
-	ret = loom_ring_emit(ring, LOOM_COPY_CMD_VA,
-			     sizeof(struct loom_cmd_copy), fence);
+	loom_copy_write(job);
+	ret = loom_ring_emit(ring, &loom_copy_work, fence);
 	if (ret)
 		return ERR_PTR(ret);
 	job->fence = NULL;
@@ -448,5 +464,5 @@ int loom_copy_init(struct loom_device *ldev)
 	ldev->copy = copy;
 	loom_ctx_set_root(ldev->ctxs[LOOM_CTX_COPY], loom_mmu_root(copy->mmu));
 	return loom_ring_start(ldev->rings[LOOM_RING_COPY], LOOM_CTX_COPY,
-			       LOOM_COPY_PRIORITY, copy->client);
+			       LOOM_COPY_PRIORITY, copy->client, NULL);
 }

@@ -64,33 +64,42 @@ void loom_ctx_put(struct loom_ctx *ctx, bool leaving)
 	loom_slots_put(&ctx->ldev->ctx_slots, ctx->id, leaving);
 }
 
-/* Those below: only inside drm_dev_enter(). */
+static void loom_ctx_write_root(struct loom_ctx *ctx, u64 root)
+{
+	loom_device_hw_get(ctx->ldev);
+	ctx->root = root;
+	wmb();	/* the table at @root, through the BAR */
+	loom_write64(ctx->ldev, LOOM_REG_CTX_ROOT(ctx->id), root);
+	loom_device_hw_put(ctx->ldev);
+}
+
+/* These two: only inside drm_dev_enter(). */
 
 void loom_ctx_set_root(struct loom_ctx *ctx, u64 root)
 {
-	wmb();	/* the table at @root, through the BAR */
-	ctx->root = root | LOOM_CTX_ROOT_VALID;
-	loom_write64(ctx->ldev, LOOM_REG_CTX_ROOT(ctx->id), ctx->root);
+	loom_ctx_write_root(ctx, root | LOOM_CTX_ROOT_VALID);
 }
 
 void loom_ctx_clear_root(struct loom_ctx *ctx)
 {
-	ctx->root = 0;
-	loom_write64(ctx->ldev, LOOM_REG_CTX_ROOT(ctx->id), 0);
-}
-
-/* The card has forgotten the context; its tables are in HBM, which it keeps. */
-void loom_ctx_post_reset(struct loom_ctx *ctx)
-{
-	loom_write64(ctx->ldev, LOOM_REG_CTX_ROOT(ctx->id), ctx->root);
+	loom_ctx_write_root(ctx, 0);
 }
 
 /*
  * Make changes of the page table count.  On return the card uses no translation
- * that was made before.
+ * that was made before.  Only between loom_device_hw_get() and _put().
  */
 void loom_ctx_invalidate(struct loom_ctx *ctx)
 {
 	wmb();	/* the changes, through the BAR */
 	loom_write32(ctx->ldev, LOOM_REG_TLB_INVALIDATE, ctx->id);
+}
+
+/* The card has forgotten the contexts; their tables are in HBM, which it keeps. */
+void loom_ctx_post_reset(struct loom_device *ldev)
+{
+	unsigned int i;
+
+	for (i = 0; i < ldev->hw.num_contexts; i++)
+		loom_write64(ldev, LOOM_REG_CTX_ROOT(i), ldev->ctxs[i]->root);
 }

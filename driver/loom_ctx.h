@@ -21,7 +21,7 @@ struct loom_ctx {
 	struct loom_device *ldev;
 	/** @id: its number */
 	unsigned int id;
-	/** @root: what its register says, 0 when it is not in use */
+	/** @root: what its register holds, 0 when it is not in use; written with reset_lock read */
 	u64 root;
 	/** @sched: runs bind jobs one by one; lives as long as the card; NULL for LOOM_CTX_COPY */
 	struct drm_gpu_scheduler *sched;
@@ -32,7 +32,7 @@ struct loom_ctx *loom_ctx_get(struct loom_device *ldev);
 void loom_ctx_put(struct loom_ctx *ctx, bool leaving);
 void loom_ctx_set_root(struct loom_ctx *ctx, u64 root);
 void loom_ctx_clear_root(struct loom_ctx *ctx);
-void loom_ctx_post_reset(struct loom_ctx *ctx);
+void loom_ctx_post_reset(struct loom_device *ldev);
 void loom_ctx_invalidate(struct loom_ctx *ctx);
 
 #endif

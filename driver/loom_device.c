@@ -21,11 +21,16 @@
 #include <loom/loom_isa.h>
 
 #include "loom_copy.h"
+#include "loom_coredump.h"
 #include "loom_ctx.h"
 #include "loom_device.h"
+#include "loom_debugfs.h"
 #include "loom_event.h"
+#include "loom_hwmon.h"
 #include "loom_irq.h"
+#include "loom_reset.h"
 #include "loom_ring.h"
+#include "loom_sysfs.h"
 #include "loom_ttm.h"
 #include "loom_watchdog.h"
 
@@ -115,7 +120,8 @@ static int loom_device_check_hw(struct loom_device *ldev)
 	return 0;
 }
 
-static int loom_device_reset_hw(struct loom_device *ldev)
+/* 0, or -ETIMEDOUT if the card does not get ready again. */
+int loom_device_reset_hw(struct loom_device *ldev)
 {
 	u32 status;
 
@@ -184,7 +190,19 @@ static int loom_device_init_base(struct loom_device *ldev)
 	atomic_set(&ldev->num_jobs, 0);
 	init_waitqueue_head(&ldev->jobs_gone);
 	atomic_set(&ldev->wedged, 0);
+	loom_reset_init(ldev);
 	return drmm_mutex_init(&ldev->drm, &ldev->perf_lock);
+}
+
+/* What people and daemons look at. */
+static int loom_device_init_monitors(struct loom_device *ldev)
+{
+	int ret;
+
+	ret = loom_sysfs_init(ldev);
+	if (ret)
+		return ret;
+	return loom_hwmon_init(ldev);
 }
 
 /**
@@ -216,6 +234,9 @@ int loom_device_init(struct loom_device *ldev, struct pci_dev *pdev)
 	ret = loom_ctx_init_all(ldev);
 	if (ret)
 		return ret;
+	ret = loom_coredump_init(ldev);
+	if (ret)
+		return ret;
 	ret = loom_ring_init_all(ldev);
 	if (ret)
 		return ret;
@@ -232,7 +253,8 @@ int loom_device_init(struct loom_device *ldev, struct pci_dev *pdev)
 	if (ret)
 		return ret;
 	loom_write32(ldev, LOOM_REG_CTRL, LOOM_CTRL_ENABLE);
-	return 0;
+	loom_debugfs_init(ldev);
+	return loom_device_init_monitors(ldev);
 }
 
 /**
@@ -246,6 +268,7 @@ void loom_device_unplug(struct loom_device *ldev)
 {
 	unsigned int i;
 
+	loom_reset_thaw(ldev);
 	drm_dev_unplug(&ldev->drm);
 	/* If the card was pulled these go nowhere. */
 	if (loom_device_reset_hw(ldev))
@@ -255,8 +278,10 @@ void loom_device_unplug(struct loom_device *ldev)
 		loom_ring_stop(ldev->rings[i], LOOM_RING_STOP_GONE);
 	wait_event(ldev->jobs_gone, !atomic_read(&ldev->num_jobs));
 	cancel_delayed_work_sync(&ldev->watchdog);
+	loom_reset_unplug(ldev);
 	for (i = 0; i < ldev->hw.num_queues; i++)
 		loom_ring_flush(ldev->rings[i]);
+	loom_coredump_unplug(ldev);
 	loom_ttm_unplug(ldev);
 }
 
@@ -275,6 +300,7 @@ void loom_device_wedge(struct loom_device *ldev, const char *why)
 		why);
 	pci_clear_master(to_pci_dev(ldev->drm.dev));
 	loom_ring_recover_all(ldev);
+	queue_work(system_wq, &ldev->reset.wedged_work);
 }
 
 void loom_device_job_get(struct loom_device *ldev)

@@ -9,6 +9,7 @@
 #include <linux/io.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/rwsem.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -22,6 +23,7 @@
 #include "loom_slots.h"
 
 struct loom_copy;
+struct loom_coredump;
 struct loom_ctx;
 struct loom_events;
 struct loom_irq;
@@ -70,6 +72,40 @@ struct loom_hw {
 	u64 sram_size;
 	/** @serial: serial number */
 	u64 serial;
+};
+
+/**
+ * struct loom_stats - how often the card misbehaved
+ */
+struct loom_stats {
+	/** @resets: resets of the whole card that the driver made */
+	atomic_t resets;
+	/** @queue_resets: queues stopped because a job made no progress */
+	atomic_t queue_resets;
+	/** @lost_irqs: completions whose interrupt never came */
+	atomic_t lost_irqs;
+	/** @bad_completions: completion records with a wrong number */
+	atomic_t bad_completions;
+};
+
+/**
+ * struct loom_reset_state - resets of the whole card, see loom_reset.c
+ */
+struct loom_reset_state {
+	/** @count: resets, also those by others; written with reset_lock */
+	unsigned int count;
+	/** @streak: own resets since a job went well */
+	unsigned int streak;
+	/** @work: does a reset */
+	struct work_struct work;
+	/** @why: what @work says */
+	const char *why;
+	/** @wedged_work: tells user space of the end */
+	struct work_struct wedged_work;
+	/** @away: HBM does not answer the CPU; written with reset_lock */
+	bool away;
+	/** @frozen: the PCI core is recovering the slot; reset_lock is written */
+	bool frozen;
 };
 
 /**
@@ -128,6 +164,15 @@ struct loom_device {
 	/** @jobs_gone: woken when @num_jobs falls to 0 */
 	wait_queue_head_t jobs_gone;
 
+	/** @reset_lock: see loom_reset.c */
+	struct rw_semaphore reset_lock;
+	/** @reset: resets of the whole card */
+	struct loom_reset_state reset;
+	/** @stats: how often the card misbehaved */
+	struct loom_stats stats;
+	/** @coredump: the dump being written, see loom_coredump.c */
+	struct loom_coredump *coredump;
+
 	/** @perf_lock: from the snapshot of the counters to the last read */
 	struct mutex perf_lock;
 	/** @wedged: the card does not answer; set once, never cleared */
@@ -164,6 +209,22 @@ static inline bool loom_device_is_wedged(struct loom_device *ldev)
 	return atomic_read(&ldev->wedged);
 }
 
+/*
+ * The hardware may be touched between these two, which must be inside
+ * drm_dev_enter().  In between one may not allocate memory nor take a lock that
+ * is held while somebody does.
+ */
+static inline void loom_device_hw_get(struct loom_device *ldev)
+{
+	down_read(&ldev->reset_lock);
+}
+
+static inline void loom_device_hw_put(struct loom_device *ldev)
+{
+	up_read(&ldev->reset_lock);
+}
+
+int loom_device_reset_hw(struct loom_device *ldev);
 int loom_device_init(struct loom_device *ldev, struct pci_dev *pdev);
 void loom_device_unplug(struct loom_device *ldev);
 void loom_device_wedge(struct loom_device *ldev, const char *why);

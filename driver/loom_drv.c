@@ -25,6 +25,7 @@
 #include "loom_drv.h"
 #include "loom_fdinfo.h"
 #include "loom_file.h"
+#include "loom_pcierr.h"
 #include "loom_prime.h"
 #include "loom_query.h"
 #include "loom_queue.h"
@@ -102,6 +103,7 @@ static const struct file_operations loom_fops = {
  *
  * 1.0	the first
  * 1.1	dma-buf import and export; BO_SET_LABEL, VM_STATE; flags and label in BO_INFO
+ * 1.2	resets of the card: JOB_REPEATABLE, QUEUE_LOST, queue_state.resets
  */
 static const struct drm_driver loom_driver = {
 	.driver_features = DRIVER_COMPUTE_ACCEL | DRIVER_GEM | DRIVER_SYNCOBJ |
@@ -116,7 +118,7 @@ static const struct drm_driver loom_driver = {
 	.name = "loom",
 	.desc = "Loom accelerator card",
 	.major = 1,
-	.minor = 1,
+	.minor = 2,
 };
 
 static int loom_drv_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -157,6 +159,7 @@ static struct pci_driver loom_pci_driver = {
 	.probe = loom_drv_probe,
 	.remove = loom_drv_remove,
 	.shutdown = loom_drv_shutdown,
+	.err_handler = &loom_pcierr_handlers,
 };
 
 static int __init loom_drv_init(void)

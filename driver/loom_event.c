@@ -6,7 +6,8 @@
  * stopped is taken down by its ring's recovery, which looks at completions
  * first; so an event that comes late or twice does no harm.
  *
- * Only the handler of vector 0 touches the ring: no lock.
+ * Locking: loom_events.lock protects the ring; the handler of vector 0 and resets
+ * take it.
  */
 #include <linux/dma-mapping.h>
 
@@ -15,6 +16,7 @@
 
 #include "loom_device.h"
 #include "loom_event.h"
+#include "loom_reset.h"
 #include "loom_ring.h"
 
 #define LOOM_EVENTS_LOG2	8
@@ -28,10 +30,18 @@ struct loom_events {
 	struct loom_event *ring;
 	/** @dma: the card's address of @ring */
 	dma_addr_t dma;
+	/** @lock: protects the ring and all that follows */
+	spinlock_t lock;
 	/** @seen: events consumed */
 	u64 seen;
-	/** @fatal: gives the card up, where one may sleep */
+	/** @fatal: resets the card, where one may sleep */
 	struct work_struct fatal;
+	/** @thermal: temperature of the last warning, millidegrees */
+	u32 thermal;
+	/** @fatal_queue: queue that broke the card, or ~0 */
+	u32 fatal_queue;
+	/** @fatal_error: LOOM_ERR_* of it */
+	u32 fatal_error;
 	/** @ldev: the card */
 	struct loom_device *ldev;
 };
@@ -39,8 +49,21 @@ struct loom_events {
 static void loom_events_fatal_work(struct work_struct *work)
 {
 	struct loom_events *events = container_of(work, struct loom_events, fatal);
+	u32 queue = READ_ONCE(events->fatal_queue);
+	struct loom_device *ldev = events->ldev;
 
-	loom_device_wedge(events->ldev, "fatal event");
+	if (queue < ldev->hw.num_queues)
+		loom_ring_fatal(ldev->rings[queue], READ_ONCE(events->fatal_error));
+	else
+		loom_reset_device(ldev, loom_reset_count(ldev), "fatal event");
+}
+
+static void loom_events_fatal(struct loom_device *ldev,
+			      const struct loom_event *event)
+{
+	WRITE_ONCE(ldev->events->fatal_queue, event->queue);
+	WRITE_ONCE(ldev->events->fatal_error, event->error);
+	queue_work(ldev->reset_wq, &ldev->events->fatal);
 }
 
 static void loom_events_queue_error(struct loom_device *ldev,
@@ -50,6 +73,21 @@ static void loom_events_queue_error(struct loom_device *ldev,
 		event->queue, event->error, event->context, event->addr);
 	if (event->queue < ldev->hw.num_queues)
 		loom_ring_recover(ldev->rings[event->queue]);
+}
+
+static void loom_events_poisoned(struct loom_device *ldev,
+				 const struct loom_event *event)
+{
+	dev_err_ratelimited(ldev->drm.dev, "HBM %#llx: error that ECC cannot correct, the page is poisoned\n",
+			    event->addr);
+}
+
+static void loom_events_thermal(struct loom_device *ldev,
+				const struct loom_event *event)
+{
+	WRITE_ONCE(ldev->events->thermal, event->addr);
+	dev_warn_ratelimited(ldev->drm.dev, "%llu millidegrees: the card is close to its trip point\n",
+			     event->addr);
 }
 
 static void loom_events_handle(struct loom_device *ldev,
@@ -63,7 +101,16 @@ static void loom_events_handle(struct loom_device *ldev,
 		loom_events_queue_error(ldev, event);
 		break;
 	case LOOM_EVENT_DEVICE_FATAL:
-		queue_work(ldev->reset_wq, &ldev->events->fatal);
+		loom_events_fatal(ldev, event);
+		break;
+	case LOOM_EVENT_ECC_CORRECTED:
+		drm_dbg(&ldev->drm, "HBM %#llx: corrected an error\n", event->addr);
+		break;
+	case LOOM_EVENT_ECC_UNCORRECTED:
+		loom_events_poisoned(ldev, event);
+		break;
+	case LOOM_EVENT_THERMAL:
+		loom_events_thermal(ldev, event);
 		break;
 	default:
 		drm_dbg(&ldev->drm, "event of unknown type %u\n", event->type);
@@ -71,13 +118,13 @@ static void loom_events_handle(struct loom_device *ldev,
 	}
 }
 
-/* The card raised vector 0. */
-void loom_events_irq(struct loom_device *ldev)
+static void loom_events_consume(struct loom_device *ldev)
 {
 	struct loom_events *events = ldev->events;
 	struct loom_event *event;
 	u64 before = events->seen;
 
+	lockdep_assert_held(&events->lock);
 	for (;;) {
 		event = &events->ring[events->seen % LOOM_EVENTS_SIZE];
 		if (READ_ONCE(event->seq) != events->seen + 1)
@@ -88,6 +135,58 @@ void loom_events_irq(struct loom_device *ldev)
 	}
 	if (events->seen != before)
 		loom_write32(ldev, LOOM_REG_EVENT_HEAD, events->seen);
+}
+
+/* The card raised vector 0. */
+void loom_events_irq(struct loom_device *ldev)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&ldev->events->lock, flags);
+	loom_events_consume(ldev);
+	spin_unlock_irqrestore(&ldev->events->lock, flags);
+}
+
+static void loom_events_start(struct loom_events *events)
+{
+	struct loom_device *ldev = events->ldev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&events->lock, flags);
+	memset(events->ring, 0, LOOM_EVENTS_SIZE * sizeof(*events->ring));
+	events->seen = 0;
+	loom_write32(ldev, LOOM_REG_EVENT_SIZE_LOG2, LOOM_EVENTS_LOG2);
+	loom_write32(ldev, LOOM_REG_EVENT_HEAD, 0);
+	loom_write64(ldev, LOOM_REG_EVENT_BASE, events->dma);
+	spin_unlock_irqrestore(&events->lock, flags);
+}
+
+/* For people. */
+void loom_events_print(struct loom_device *ldev, struct drm_printer *p)
+{
+	struct loom_events *events = ldev->events;
+	unsigned long flags;
+	u32 thermal;
+	u64 seen;
+
+	spin_lock_irqsave(&events->lock, flags);
+	seen = events->seen;
+	thermal = events->thermal;
+	spin_unlock_irqrestore(&events->lock, flags);
+	drm_printf(p, "%llu events since the last reset\n", seen);
+	if (thermal)
+		drm_printf(p, "last thermal warning at %u millidegrees\n", thermal);
+}
+
+/* Take in what the card said last. */
+void loom_events_pre_reset(struct loom_device *ldev)
+{
+	loom_events_irq(ldev);
+}
+
+void loom_events_post_reset(struct loom_device *ldev)
+{
+	loom_events_start(ldev->events);
 }
 
 static void loom_events_stop(void *data)
@@ -107,6 +206,7 @@ int loom_events_init(struct loom_device *ldev)
 	if (!events)
 		return -ENOMEM;
 	events->ldev = ldev;
+	spin_lock_init(&events->lock);
 	INIT_WORK(&events->fatal, loom_events_fatal_work);
 	events->ring = dmam_alloc_coherent(ldev->drm.dev,
 					   LOOM_EVENTS_SIZE * sizeof(*events->ring),
@@ -114,8 +214,6 @@ int loom_events_init(struct loom_device *ldev)
 	if (!events->ring)
 		return -ENOMEM;
 	ldev->events = events;
-	loom_write32(ldev, LOOM_REG_EVENT_SIZE_LOG2, LOOM_EVENTS_LOG2);
-	loom_write32(ldev, LOOM_REG_EVENT_HEAD, 0);
-	loom_write64(ldev, LOOM_REG_EVENT_BASE, events->dma);
+	loom_events_start(events);
 	return devm_add_action_or_reset(ldev->drm.dev, loom_events_stop, events);
 }

@@ -286,10 +286,13 @@ static void loom_hbm_clear_block(struct loom_hbm *hbm,
  */
 void loom_hbm_clear(struct loom_hbm *hbm, struct ttm_resource *res)
 {
+	struct loom_device *ldev = container_of(hbm, struct loom_device, hbm);
 	struct gpu_buddy_block *block;
 
+	loom_device_hw_get(ldev);
 	list_for_each_entry(block, &to_loom_hbm_resource(res)->blocks, link)
 		loom_hbm_clear_block(hbm, block);
 	/* The next to touch it may be the card. */
 	wmb();
+	loom_device_hw_put(ldev);
 }

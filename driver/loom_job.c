@@ -38,7 +38,7 @@ static struct dma_fence *loom_job_emit(struct loom_job *job)
 		return ERR_PTR(-EIO);
 	if (!drm_dev_enter(&queue->ldev->drm, &idx))
 		return ERR_PTR(-ENODEV);
-	ret = loom_ring_emit(queue->ring, job->cmd_va, job->cmd_size, fence);
+	ret = loom_ring_emit(queue->ring, &job->work, fence);
 	drm_dev_exit(idx);
 	if (ret)
 		return ERR_PTR(ret);
@@ -96,8 +96,9 @@ struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file
 	if (ret)
 		goto err_free_fence;
 	job->queue = loom_queue_get(queue);
-	job->cmd_va = ujob->cmd_va;
-	job->cmd_size = ujob->cmd_size;
+	job->work.cmd_va = ujob->cmd_va;
+	job->work.cmd_size = ujob->cmd_size;
+	job->work.repeatable = ujob->flags & DRM_LOOM_JOB_REPEATABLE;
 	job->num_lost = atomic_read(&queue->ldev->num_lost);
 	loom_device_job_get(queue->ldev);
 	return job;

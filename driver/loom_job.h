@@ -7,6 +7,8 @@
 
 #include <drm/gpu_scheduler.h>
 
+#include "loom_ring.h"
+
 struct drm_file;
 struct drm_loom_job;
 struct loom_fence;
@@ -22,10 +24,8 @@ struct loom_job {
 	struct loom_queue *queue;
 	/** @fence: for the card, owned until the job goes there */
 	struct loom_fence *fence;
-	/** @cmd_va: device virtual address of the commands */
-	u64 cmd_va;
-	/** @cmd_size: their size in bytes */
-	u32 cmd_size;
+	/** @work: what the card is told */
+	struct loom_ring_work work;
 	/** @after_moves: clears or moves of objects may come before it */
 	bool after_moves;
 	/** @num_lost: loom_device.num_lost when it was made */

@@ -181,8 +181,11 @@ static int loom_mmu_add_child(struct loom_mmu *mmu, struct loom_mmu_table *table
 	child = loom_mmu_table_create(mmu, level - 1);
 	if (IS_ERR(child))
 		return PTR_ERR(child);
-	if (level > 1)
+	if (level > 1) {
+		loom_device_hw_get(mmu->ldev);
 		writeq(loom_pt_table(child->addr), &table->pte[index]);
+		loom_device_hw_put(mmu->ldev);
+	}
 	/* Pairs with loom_mmu_child(): the child before the pointer to it. */
 	smp_store_release(&table->child[index], child);
 	return 0;

@@ -79,9 +79,11 @@ static void loom_query_read_counters(struct loom_device *ldev,
 	unsigned int i;
 
 	mutex_lock(&ldev->perf_lock);
+	loom_device_hw_get(ldev);
 	loom_write32(ldev, LOOM_REG_PERF_CTRL, LOOM_PERF_CTRL_SNAPSHOT);
 	for (i = 0; i < LOOM_PERF_COUNT; i++)
 		info->value[i] = loom_read64(ldev, LOOM_REG_PERF(i));
+	loom_device_hw_put(ldev);
 	mutex_unlock(&ldev->perf_lock);
 }
 

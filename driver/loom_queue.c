@@ -95,7 +95,8 @@ static int loom_queue_init(struct loom_queue *queue, struct loom_vm *vm,
 	ret = drm_sched_entity_init(&queue->entity, DRM_SCHED_PRIORITY_KERNEL,
 				    &sched, 1, NULL);
 	if (!ret)
-		ret = loom_ring_start(queue->ring, vm->ctx->id, priority, client);
+		ret = loom_ring_start(queue->ring, vm->ctx->id, priority,
+				      client, vm);
 	if (ret)
 		loom_ring_put(queue->ring, false);
 	return ret;

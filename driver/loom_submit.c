@@ -51,7 +51,8 @@ struct loom_submit {
 
 static int loom_submit_check_job(const struct drm_loom_job *ujob)
 {
-	if (ujob->flags || !IS_ALIGNED(ujob->cmd_va, LOOM_CMD_ALIGN))
+	if (ujob->flags & ~DRM_LOOM_JOB_REPEATABLE ||
+	    !IS_ALIGNED(ujob->cmd_va, LOOM_CMD_ALIGN))
 		return -EINVAL;
 	if (!ujob->cmd_size || !IS_ALIGNED(ujob->cmd_size, LOOM_CMD_ALIGN) ||
 	    ujob->cmd_size > LOOM_MAX_CMD_BYTES)
@@ -60,6 +61,15 @@ static int loom_submit_check_job(const struct drm_loom_job *ujob)
 	    ujob->cmd_va > LOOM_VA_END - ujob->cmd_size)
 		return -EINVAL;
 	return 0;
+}
+
+/* The job behind @i waits for nothing: that one tells the card of both. */
+static void loom_submit_chain(struct loom_submit *submit, u32 i)
+{
+	struct loom_ring_work *work = &submit->job[i]->work;
+
+	work->more = true;
+	work->quiet = !loom_sync_list_has_signal(&submit->syncs[i]);
 }
 
 /* Sync operations before jobs: those are what a bad program gets wrong. */
@@ -79,8 +89,11 @@ static int loom_submit_make_job(struct loom_submit *submit, u32 i)
 	if (IS_ERR(job))
 		return PTR_ERR(job);
 	submit->job[i] = job;
-	return loom_sync_list_add_deps(&submit->syncs[i], submit->syncs, i,
-				       submit->file, &job->base);
+	ret = loom_sync_list_add_deps(&submit->syncs[i], submit->syncs, i,
+				      submit->file, &job->base);
+	if (!ret && i && xa_empty(&job->base.dependencies))
+		loom_submit_chain(submit, i - 1);
+	return ret;
 }
 
 static int loom_submit_make_jobs(struct loom_submit *submit,

@@ -208,6 +208,16 @@ int loom_sync_list_add_deps(const struct loom_sync_list *list,
 	return ret;
 }
 
+bool loom_sync_list_has_signal(const struct loom_sync_list *list)
+{
+	u32 i;
+
+	for (i = 0; i < list->count; i++)
+		if (loom_sync_is_signal(&list->sync[i]))
+			return true;
+	return false;
+}
+
 /* Put @fence where the signal operations say.  Cannot fail; once only. */
 void loom_sync_list_signal(struct loom_sync_list *list, struct dma_fence *fence)
 {

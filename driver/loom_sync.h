@@ -29,6 +29,7 @@ void loom_sync_list_fini(struct loom_sync_list *list);
 int loom_sync_list_add_deps(const struct loom_sync_list *list,
 			    const struct loom_sync_list *earlier, u32 num_earlier,
 			    struct drm_file *file, struct drm_sched_job *job);
+bool loom_sync_list_has_signal(const struct loom_sync_list *list);
 void loom_sync_list_signal(struct loom_sync_list *list, struct dma_fence *fence);
 
 #endif

@@ -12,7 +12,8 @@
  * it: the queue that has stood still longest is stopped, and all others get a
  * new period.
  *
- * In passing it picks up completions whose interrupt got lost.
+ * In passing it picks up completions whose interrupt got lost: those that two looks
+ * see, LOOM_WATCHDOG_SOON apart.
  */
 #include <linux/jiffies.h>
 #include <linux/module.h>
@@ -33,6 +34,11 @@ MODULE_PARM_DESC(job_timeout_ms,
 #define LOOM_WATCHDOG_MIN_MS	100u
 #define LOOM_WATCHDOG_MAX_MS	600000u
 #define LOOM_WATCHDOG_STRETCH	30
+/*
+ * When to look at a completion again that was found without interrupt.  On a busy
+ * host a virtual interrupt takes its time.
+ */
+#define LOOM_WATCHDOG_SOON	(HZ / 5)
 /* How often to look within one period. */
 #define LOOM_WATCHDOG_LOOKS	8
 
@@ -72,10 +78,9 @@ void loom_watchdog_kick(struct loom_device *ldev)
 static bool loom_watchdog_look(struct loom_device *ldev, unsigned int i,
 			       struct loom_watchdog_ring *wr)
 {
-	struct loom_ring_watch now;
+	struct loom_ring_watch now = wr->seen;
 
-	if (loom_ring_watch(ldev->rings[i], &now))
-		drm_dbg(&ldev->drm, "queue %u: completion without interrupt\n", i);
+	loom_ring_watch(ldev->rings[i], &now);
 	if (now.lease != wr->seen.lease || now.head != wr->seen.head) {
 		wr->began = jiffies;
 		wr->moved = jiffies;
@@ -116,6 +121,7 @@ static void loom_watchdog_bite(struct loom_device *ldev,
 
 	drm_warn(&ldev->drm, "queue %d: job %llu makes no progress\n", victim,
 		 ring[victim].seen.head);
+	atomic_inc(&ldev->stats.queue_resets);
 	loom_ring_timeout(ldev->rings[victim], &ring[victim].seen);
 	for (i = 0; i < ldev->hw.num_queues; i++)
 		ring[i].moved = jiffies;
@@ -126,20 +132,25 @@ static void loom_watchdog_work(struct work_struct *work)
 	struct loom_device *ldev = container_of(to_delayed_work(work),
 						struct loom_device, watchdog);
 	struct loom_watchdog_ring *ring = ldev->watched;
-	bool busy = false;
+	bool busy = false, soon = false;
 	unsigned int i;
 	int victim, idx;
 
 	/* Unplugging stops all rings itself. */
 	if (!drm_dev_enter(&ldev->drm, &idx))
 		return;
-	for (i = 0; i < ldev->hw.num_queues; i++)
+	for (i = 0; i < ldev->hw.num_queues; i++) {
 		busy |= loom_watchdog_look(ldev, i, &ring[i]);
+		soon |= ring[i].seen.unseen;
+	}
 	victim = loom_watchdog_choose(ldev, ring);
 	if (victim >= 0)
 		loom_watchdog_bite(ldev, ring, victim);
 	drm_dev_exit(idx);
-	if (busy)
+	if (soon)
+		mod_delayed_work(ldev->reset_wq, &ldev->watchdog,
+				 LOOM_WATCHDOG_SOON);
+	else if (busy)
 		loom_watchdog_kick(ldev);
 }
 

@@ -20,6 +20,7 @@ struct card {
 	struct accel_device_info info;
 	struct accel_memory_info mem;
 	struct accel_counters counters;
+	struct smi_health health;
 };
 
 /* Rows that add up to LOOM_PERF_CYC_TOTAL. */
@@ -127,12 +128,14 @@ static int examine_all(const struct smi_options *opt, struct card *cards,
 		if (examine(opt->spec, &cards[0]))
 			return smi_error(opt->spec);
 		find_entry(&cards[0], entries, *num);
+		smi_health_read(cards[0].entry.bus, &cards[0].health);
 		*num = 1;
 		return SMI_OK;
 	}
 	for (i = 0; i < *num; i++) {
 		cards[i].entry = entries[i];
 		examine(entries[i].node, &cards[i]);
+		smi_health_read(entries[i].bus, &cards[i].health);
 	}
 	return SMI_OK;
 }
@@ -201,24 +204,33 @@ static void show_table(const struct card *cards, int num)
 	       "MHz", "Version");
 	for (i = 0; i < num; i++)
 		show_card(&cards[i], i);
-	for (i = 0; i < num; i++)
+	for (i = 0; i < num; i++) {
 		show_time(&cards[i], i);
+		smi_health_show(&cards[i].health);
+	}
 }
 
 /* ---------------------------------------------------------------------- JSON */
 
+void smi_json_quote(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			printf("\\%c", *text);
+		else if ((unsigned char)*text < ' ')
+			printf("\\u%04x", *text);
+		else
+			putchar(*text);
+	}
+	putchar('"');
+}
+
 static void json_string(const char *key, const char *value)
 {
-	printf("      \"%s\": \"", key);
-	for (; *value; value++) {
-		if (*value == '"' || *value == '\\')
-			printf("\\%c", *value);
-		else if ((unsigned char)*value < ' ')
-			printf("\\u%04x", *value);
-		else
-			putchar(*value);
-	}
-	printf("\",\n");
+	printf("      \"%s\": ", key);
+	smi_json_quote(value);
+	printf(",\n");
 }
 
 static void json_number(const char *key, uint64_t value)
@@ -272,6 +284,7 @@ static void json_card(const struct card *c, bool last)
 	json_number("vector_lanes", i->vector_lanes);
 	json_number("num_queues", i->num_queues);
 	json_number("clock_khz", i->clock_khz);
+	smi_health_json(&c->health);
 	json_counters(&c->counters);
 	printf("    }%s\n", last ? "" : ",");
 }
@@ -320,6 +333,7 @@ static const struct command {
 	  show },
 	{ "validate", "run every engine and compare with results of the CPU",
 	  smi_validate },
+	{ "dump", "explain a device coredump of the driver (FILE)", smi_dump },
 };
 
 static const struct option long_options[] = {
@@ -334,13 +348,13 @@ static void usage(FILE *to)
 {
 	unsigned int i;
 
-	fprintf(to, "usage: accel-smi [-d SPEC] [--json] [COMMAND]\n\n");
+	fprintf(to, "usage: accel-smi [-d SPEC] [--json] [COMMAND [FILE]]\n\n");
 	for (i = 0; i < COUNT(commands); i++)
 		fprintf(to, "  %-14s%s\n", commands[i].name, commands[i].help);
 	fprintf(to,
 		"\n"
 		"  -d, --device SPEC   index, node, PCI address or \"sim:\"; else $ACCEL_DEVICE\n"
-		"      --json          show: print JSON\n"
+		"      --json          show, dump: print JSON\n"
 		"      --help          this text\n"
 		"      --version       version of the library\n"
 		"\n"
@@ -383,7 +397,9 @@ int main(int argc, char **argv)
 			return SMI_USAGE;
 		}
 	}
-	if (argc - optind > 1) {
+	if (argc - optind > 1 && !strcmp(argv[optind], "dump"))
+		opt.file = argv[optind + 1];
+	if (argc - optind > (opt.file ? 2 : 1)) {
 		usage(stderr);
 		return SMI_USAGE;
 	}

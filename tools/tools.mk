@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # accel-smi and the other programs people run.
 
-SMI_OBJS := $(OBJ)/tools/accel-smi.o $(OBJ)/tools/smi_validate.o
+SMI_OBJS := $(addprefix $(OBJ)/tools/, \
+	      accel-smi.o smi_dump.o smi_health.o smi_validate.o)
 
 $(BIN)/accel-smi: $(SMI_OBJS) $(BUILD)/libaccel.so
 	@mkdir -p $(@D)

@@ -11,9 +11,12 @@
 
 #include "loom_config.h"
 
+#include <linux/kobject.h>
 #include <linux/slab.h>
 
+#include <drm/drm_drv.h>
 #include <drm/drm_exec.h>
+#include <drm/drm_file.h>
 #include <drm/drm_gpuvm.h>
 #include <drm/drm_print.h>
 #include <drm/gpu_scheduler.h>
@@ -125,6 +128,18 @@ static inline int loom_ttm_device_init(struct ttm_device *bdev,
 	return ttm_device_init(bdev, funcs, dev, mapping, vma, 0);
 #else
 	return ttm_device_init(bdev, funcs, dev, mapping, vma, false, false);
+#endif
+}
+
+/* Tell user space that the card is lost until the driver is bound anew. */
+static inline void loom_wedged_event(struct drm_device *drm)
+{
+#ifdef LOOM_HAVE_WEDGED_EVENT
+	drm_dev_wedged_event(drm, DRM_WEDGE_RECOVERY_REBIND, NULL);
+#else
+	char *env[] = { "WEDGED=rebind", NULL };
+
+	kobject_uevent_env(&drm->accel->kdev->kobj, KOBJ_CHANGE, env);
 #endif
 }
 

@@ -26,4 +26,5 @@ have SCHED_JOB_CLIENT_ID   drm/gpu_scheduler.h   'u64 drm_client_id\);'
 have STRING_NAMESPACE      linux/module.h        'define MODULE_IMPORT_NS\(ns\)[[:space:]]+MODULE_INFO\(import_ns, ns\)'
 have TTM_ALLOC_FLAGS       drm/ttm/ttm_device.h  'unsigned int alloc_flags\);'
 have TTM_BO_FINI           drm/ttm/ttm_bo.h      'void ttm_bo_fini'
+have WEDGED_EVENT          drm/drm_drv.h         'struct drm_wedge_task_info'
 exit 0

@@ -194,6 +194,11 @@ bool isa_is_block_type(uint32_t type)
 	return type == LOOM_TYPE_Q8_0 || type == LOOM_TYPE_Q4_0;
 }
 
+const char *accel_error_text(uint32_t error)
+{
+	return loom_strerror(error);
+}
+
 const char *accel_opcode_name(uint32_t opcode)
 {
 	const struct isa_struct *cmd = isa_command(opcode);

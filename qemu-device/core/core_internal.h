@@ -295,6 +295,8 @@ void loom_queue_reset_all(struct loom_core *core);
 /* Registers back to zero; DISABLED. */
 void loom_queue_forget(struct loom_queue *q);
 uint32_t loom_queue_state(const struct loom_queue *q);
+/* Has a command of the current job begun? */
+bool loom_queue_has_started(const struct loom_queue *q);
 /* Something about @q changed: may it run now? */
 void loom_queue_update(struct loom_core *core, struct loom_queue *q);
 /* Byte offset of the first bad field of a ring entry, or -1. */

@@ -73,6 +73,11 @@ uint32_t loom_queue_state(const struct loom_queue *q)
 	return q->state;
 }
 
+bool loom_queue_has_started(const struct loom_queue *q)
+{
+	return q->exec.active && (q->exec.index || q->busy);
+}
+
 /* Reports ----------------------------------------------------------------- */
 
 static void queue_log(struct loom_core *core, const struct loom_queue *q,

@@ -230,6 +230,11 @@ QUEUE_READ(tail)
 QUEUE_READ(error)
 QUEUE_READ(progress)
 
+static uint64_t queue_started_read(struct loom_core *core, unsigned int i)
+{
+	return loom_queue_has_started(&core->queue[i]);
+}
+
 /* Table ------------------------------------------------------------------- */
 
 #define ALL32		0xffffffffull
@@ -321,6 +326,7 @@ static const struct reg regs[] = {
 	{ QUEUE(TAIL, 4), QUEUE_RO(tail) },
 	{ QUEUE(ERROR, 4), QUEUE_RO(error) },
 	{ QUEUE(PROGRESS, 4), QUEUE_RO(progress) },
+	{ QUEUE(STARTED, 4), QUEUE_RO(started) },
 };
 
 /* Access ------------------------------------------------------------------ */

@@ -229,7 +229,7 @@ TEST(submit_refuses_job_flags)
 	struct submit_case c;
 
 	submit_case_init(&c);
-	c.job.flags = 1;
+	c.job.flags = 1u << 31;
 	EXPECT_ERR(submit(&c), EINVAL);
 }
 
@@ -317,7 +317,7 @@ TEST(submit_with_one_bad_job_runs_none)
 
 	submit_case_init(&c);
 	jobs[0] = jobs[1] = c.job;
-	jobs[1].flags = 1;
+	jobs[1].flags = 1u << 31;
 	c.args.jobs.count = 2;
 	c.args.jobs.array = (uintptr_t)jobs;
 	EXPECT_ERR(submit(&c), EINVAL);

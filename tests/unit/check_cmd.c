@@ -260,6 +260,7 @@ START_TEST(test_names)
 {
 	ck_assert_str_eq(accel_opcode_name(LOOM_OP_MATMUL), "MATMUL");
 	ck_assert_str_eq(accel_opcode_name(0), "?");
+	ck_assert_str_eq(accel_error_text(LOOM_ERR_NONE), "no error");
 	ck_assert_str_eq(accel_type_name(LOOM_TYPE_Q4_0), "q4_0");
 	ck_assert_str_eq(accel_type_name(LOOM_TYPE_NONE), "none");
 	ck_assert_str_eq(accel_type_name(LOOM_TYPE_COUNT), "?");

@@ -394,6 +394,7 @@ struct drm_loom_queue_destroy {
 #define DRM_LOOM_QUEUE_BANNED		(1u << 0)	/* submits give -ECANCELED */
 #define DRM_LOOM_QUEUE_FAULTED		(1u << 1)	/* the fields below tell why */
 #define DRM_LOOM_QUEUE_TIMEDOUT		(1u << 2)	/* a job made no progress */
+#define DRM_LOOM_QUEUE_LOST		(1u << 3)	/* a job was lost in a reset of the card */
 
 /**
  * struct drm_loom_queue_state - is the queue well, and if not, why
@@ -427,7 +428,17 @@ struct drm_loom_queue_state {
 	__u64 last_start;
 	/** @last_end: out: modelled cycle at which it was over */
 	__u64 last_end;
+	/** @resets: out: resets of the card that the queue lived through; each zeroes SRAM and events */
+	__u32 resets;
+	/** @pad: out: 0 */
+	__u32 pad;
 };
+
+/*
+ * The job may run again from its start when the card was reset under it: it reads
+ * nothing that it writes.  Without this such a job ends with -EIO.
+ */
+#define DRM_LOOM_JOB_REPEATABLE		(1u << 0)
 
 /**
  * struct drm_loom_job - one command buffer to run
@@ -437,7 +448,7 @@ struct drm_loom_job {
 	__u64 cmd_va;
 	/** @cmd_size: bytes, a multiple of 64, 64..max_cmd_bytes */
 	__u32 cmd_size;
-	/** @flags: MBZ */
+	/** @flags: DRM_LOOM_JOB_* */
 	__u32 flags;
 	/** @syncs: array of struct drm_loom_sync_op; the waits come before the job */
 	struct drm_loom_obj_array syncs;
@@ -483,7 +494,7 @@ _Static_assert(sizeof(struct drm_loom_vm_bind_op) == 40, "vm_bind_op");
 _Static_assert(sizeof(struct drm_loom_vm_bind) == 40, "vm_bind");
 _Static_assert(sizeof(struct drm_loom_queue_create) == 16, "queue_create");
 _Static_assert(sizeof(struct drm_loom_queue_destroy) == 8, "queue_destroy");
-_Static_assert(sizeof(struct drm_loom_queue_state) == 72, "queue_state");
+_Static_assert(sizeof(struct drm_loom_queue_state) == 80, "queue_state");
 _Static_assert(sizeof(struct drm_loom_job) == 32, "job");
 _Static_assert(sizeof(struct drm_loom_submit) == 24, "submit");
 #endif

@@ -205,6 +205,7 @@ typedef int64_t __s64;
 #define LOOM_QUEUE_TAIL			0x2c	/* read only, last doorbell */
 #define LOOM_QUEUE_ERROR		0x30	/* read only, LOOM_ERR_* that stopped it */
 #define LOOM_QUEUE_PROGRESS		0x34	/* read only, commands retired */
+#define LOOM_QUEUE_STARTED		0x38	/* read only, 1: a command of the job at HEAD has begun */
 
 /*
  * Doorbell: a 32-bit write of the ring's free-running tail index to offset 0

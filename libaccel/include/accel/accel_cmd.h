@@ -95,6 +95,8 @@ int accel_disasm(const void *data, size_t len,
 const char *accel_field_name(uint32_t opcode, uint32_t offset);
 /** accel_opcode_name() - "MATMUL" */
 const char *accel_opcode_name(uint32_t opcode);
+/** accel_error_text() - LOOM_ERR_* of loom_regs.h in words */
+const char *accel_error_text(uint32_t error);
 /** accel_type_name() - "f32", "bf16", "q8_0" */
 const char *accel_type_name(uint32_t type);
 /** accel_type_size() - bytes of an element; 0 for block types */
