@@ -49,6 +49,7 @@ static const struct drm_ioctl_desc loom_ioctls[] = {
 	LOOM_IOCTL(QUEUE_DESTROY, loom_queue_ioctl_destroy),
 	LOOM_IOCTL(QUEUE_STATE, loom_queue_ioctl_state),
 	LOOM_IOCTL(SUBMIT, loom_submit_ioctl),
+	LOOM_IOCTL(QUEUE_TIMES, loom_queue_ioctl_times),
 	LOOM_IOCTL(BO_SET_LABEL, loom_bo_ioctl_set_label),
 	LOOM_IOCTL(VM_STATE, loom_vm_ioctl_state),
 };
@@ -103,7 +104,8 @@ static const struct file_operations loom_fops = {
  *
  * 1.0	the first
  * 1.1	dma-buf import and export; BO_SET_LABEL, VM_STATE; flags and label in BO_INFO
- * 1.2	resets of the card: JOB_REPEATABLE, QUEUE_LOST, queue_state.resets
+ * 1.2	resets of the card: JOB_REPEATABLE, QUEUE_LOST, queue_state.resets;
+ *	QUEUE_TIMES, QUERY_CLIENT
  */
 static const struct drm_driver loom_driver = {
 	.driver_features = DRIVER_COMPUTE_ACCEL | DRIVER_GEM | DRIVER_SYNCOBJ |

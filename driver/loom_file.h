@@ -21,6 +21,10 @@ struct loom_client {
 	struct kref ref;
 	/** @cycles: modelled cycles that the client's jobs took */
 	atomic64_t cycles;
+	/** @jobs: jobs that the card finished */
+	atomic64_t jobs;
+	/** @failed: those that ended in an error */
+	atomic64_t failed;
 };
 
 /**

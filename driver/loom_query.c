@@ -12,6 +12,7 @@
 
 #include "loom_bind.h"
 #include "loom_device.h"
+#include "loom_file.h"
 #include "loom_query.h"
 #include "loom_submit.h"
 #include "loom_uobj.h"
@@ -26,6 +27,8 @@ union loom_query_answer {
 	struct drm_loom_memory_info memory;
 	/** @counters: to DRM_LOOM_QUERY_COUNTERS */
 	struct drm_loom_counters counters;
+	/** @client: to DRM_LOOM_QUERY_CLIENT */
+	struct drm_loom_client_info client;
 };
 
 static int loom_query_device(struct loom_device *ldev,
@@ -107,6 +110,26 @@ static int loom_query_counters(struct loom_device *ldev,
 	return 0;
 }
 
+static int loom_query_client(struct loom_device *ldev, struct drm_file *file,
+			     struct drm_loom_client_info *info)
+{
+	struct loom_client *client = to_loom_file(file)->client;
+	int idx;
+
+	if (!drm_dev_enter(&ldev->drm, &idx))
+		return -ENODEV;
+	loom_device_hw_get(ldev);
+	*info = (struct drm_loom_client_info) {
+		.jobs = atomic64_read(&client->jobs),
+		.failed = atomic64_read(&client->failed),
+		.cycles = atomic64_read(&client->cycles),
+		.now = loom_read64(ldev, LOOM_REG_TIME),
+	};
+	loom_device_hw_put(ldev);
+	drm_dev_exit(idx);
+	return 0;
+}
+
 static int loom_query_size(u32 type)
 {
 	switch (type) {
@@ -116,19 +139,23 @@ static int loom_query_size(u32 type)
 		return sizeof(struct drm_loom_memory_info);
 	case DRM_LOOM_QUERY_COUNTERS:
 		return sizeof(struct drm_loom_counters);
+	case DRM_LOOM_QUERY_CLIENT:
+		return sizeof(struct drm_loom_client_info);
 	default:
 		return -EINVAL;
 	}
 }
 
-static int loom_query_fill(struct loom_device *ldev, u32 type,
-			   union loom_query_answer *answer)
+static int loom_query_fill(struct loom_device *ldev, struct drm_file *file,
+			   u32 type, union loom_query_answer *answer)
 {
 	switch (type) {
 	case DRM_LOOM_QUERY_DEVICE:
 		return loom_query_device(ldev, &answer->device);
 	case DRM_LOOM_QUERY_MEMORY:
 		return loom_query_memory(ldev, &answer->memory);
+	case DRM_LOOM_QUERY_CLIENT:
+		return loom_query_client(ldev, file, &answer->client);
 	default:
 		return loom_query_counters(ldev, &answer->counters);
 	}
@@ -144,7 +171,8 @@ int loom_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 	if (size < 0)
 		return size;
 	if (args->data) {
-		ret = loom_query_fill(to_loom_device(drm), args->type, &answer);
+		ret = loom_query_fill(to_loom_device(drm), file, args->type,
+				      &answer);
 		if (ret)
 			return ret;
 		ret = loom_uobj_put(args->data, args->size, &answer, size);

@@ -10,6 +10,9 @@
  *
  * Locking: loom_queue.submit_lock is taken before any dma_resv.
  */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
 #include <drm/drm_drv.h>
 
 #include <drm/loom_accel.h>
@@ -221,4 +224,40 @@ int loom_queue_ioctl_state(struct drm_device *drm, void *data,
 	loom_ring_state(queue->ring, args);
 	loom_queue_put(queue);
 	return 0;
+}
+
+static int loom_queue_copy_times(struct loom_queue *queue,
+				 struct drm_loom_queue_times *args)
+{
+	struct drm_loom_job_time *times;
+	size_t bytes;
+	int ret = 0;
+
+	times = kvcalloc(args->count, sizeof(*times), GFP_KERNEL_ACCOUNT);
+	if (!times)
+		return -ENOMEM;
+	args->count = loom_ring_times(queue->ring, args->first, times,
+				      args->count);
+	bytes = args->count * sizeof(*times);
+	if (copy_to_user(u64_to_user_ptr(args->times), times, bytes))
+		ret = -EFAULT;
+	kvfree(times);
+	return ret;
+}
+
+int loom_queue_ioctl_times(struct drm_device *drm, void *data,
+			   struct drm_file *file)
+{
+	struct drm_loom_queue_times *args = data;
+	struct loom_queue *queue;
+	int ret;
+
+	if (!args->count || args->count > LOOM_RING_TIMES)
+		return -EINVAL;
+	queue = loom_queue_lookup(file, args->id);
+	if (!queue)
+		return -ENOENT;
+	ret = loom_queue_copy_times(queue, args);
+	loom_queue_put(queue);
+	return ret;
 }

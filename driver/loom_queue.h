@@ -49,5 +49,7 @@ int loom_queue_ioctl_destroy(struct drm_device *drm, void *data,
 			     struct drm_file *file);
 int loom_queue_ioctl_state(struct drm_device *drm, void *data,
 			   struct drm_file *file);
+int loom_queue_ioctl_times(struct drm_device *drm, void *data,
+			   struct drm_file *file);
 
 #endif

@@ -103,10 +103,13 @@ static void loom_ring_complete(struct loom_ring *ring,
 	ring->state.last_start = c->start;
 	ring->state.last_end = c->end;
 	atomic64_add(c->end - c->start, &ring->client->cycles);
-	if (c->error)
+	atomic64_inc(&ring->client->jobs);
+	if (c->error) {
+		atomic64_inc(&ring->client->failed);
 		loom_ring_record_fault(ring, c);
-	else
+	} else {
 		loom_reset_forgive(ring->ldev);
+	}
 	loom_ring_retire(ring, c->error ? -EIO : 0);
 }
 
@@ -209,6 +212,8 @@ static void loom_ring_accept(struct loom_ring *ring,
 	dma_fence_get(&fence->base);
 	job->what = *work;
 	job->fence = fence;
+	job->start = 0;
+	job->end = 0;
 	loom_ring_write_entry(ring, ring->emitted + 1);
 	WRITE_ONCE(ring->emitted, ring->emitted + 1);
 	if (ring->phase == LOOM_RING_RUNNING && !work->more)
@@ -273,6 +278,40 @@ void loom_ring_state(struct loom_ring *ring, struct drm_loom_queue_state *state)
 	*state = ring->state;
 	spin_unlock_irqrestore(&ring->lock, flags);
 	state->id = id;
+}
+
+/**
+ * loom_ring_times() - when jobs that are over ran
+ * @ring: the ring
+ * @first: number of the first job of interest
+ * @times: filled in
+ * @room: number of @times
+ *
+ * Return: number of entries filled in.
+ */
+u32 loom_ring_times(struct loom_ring *ring, u64 first,
+		    struct drm_loom_job_time *times, u32 room)
+{
+	unsigned long flags;
+	u64 number;
+	u32 count = 0;
+
+	spin_lock_irqsave(&ring->lock, flags);
+	number = ring->emitted > LOOM_RING_SIZE ?
+		 ring->emitted - LOOM_RING_SIZE + 1 : 1;
+	for (number = max(number, first); number <= ring->done && count < room;
+	     number++) {
+		const struct loom_ring_job *job = loom_ring_job(ring, number);
+
+		if (job->end)
+			times[count++] = (struct drm_loom_job_time) {
+				.job = number,
+				.start = job->start,
+				.end = job->end,
+			};
+	}
+	spin_unlock_irqrestore(&ring->lock, flags);
+	return count;
 }
 
 /* One line for people. */

@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 struct drm_gpu_scheduler;
+struct drm_loom_job_time;
 struct drm_loom_queue_state;
 struct drm_printer;
 struct loom_client;
@@ -63,6 +64,9 @@ struct loom_ring_watch {
 	bool unseen;
 };
 
+/* Jobs whose times a ring remembers: as many as it has entries. */
+#define LOOM_RING_TIMES		256
+
 int loom_ring_init_all(struct loom_device *ldev);
 void loom_ring_recover_all(struct loom_device *ldev);
 void loom_ring_pre_reset(struct loom_device *ldev);
@@ -86,6 +90,8 @@ int loom_ring_emit(struct loom_ring *ring, const struct loom_ring_work *work,
 		   struct loom_fence *fence);
 void loom_ring_skip(struct loom_ring *ring);
 bool loom_ring_is_banned(struct loom_ring *ring);
+u32 loom_ring_times(struct loom_ring *ring, u64 first,
+		    struct drm_loom_job_time *times, u32 room);
 void loom_ring_print(struct loom_ring *ring, struct drm_printer *p);
 void loom_ring_state(struct loom_ring *ring, struct drm_loom_queue_state *state);
 

@@ -17,6 +17,8 @@
 #define LOOM_RING_LOG2		8
 #define LOOM_RING_SIZE		(1u << LOOM_RING_LOG2)
 
+static_assert(LOOM_RING_SIZE == LOOM_RING_TIMES);
+
 /**
  * enum loom_ring_phase - life of a ring, see loom_ring.c
  */

@@ -25,7 +25,7 @@ status() {
 }
 
 echo "TAP version 13"
-echo "1..7"
+echo "1..11"
 
 status 0 $smi --help && grep -q validate "$tmp/out"
 result $? "help_names_the_commands"
@@ -60,3 +60,53 @@ else
 		status 3 $smi && grep -q 'tools/loom-vm' "$tmp/out"
 	result $? "no_card_is_told_from_failure"
 fi
+
+# What the driver writes, with a command that faults and lines that mean nothing.
+cat >"$tmp/dump" <<'END'
+---
+format: loom-coredump 1
+kernel: 6.12.0
+reason: fault
+device:
+  bus: 0000:01:00.0
+queue:
+  id: 3
+  context: 2
+fault:
+  job: 7
+  error: 18
+  opcode: 1
+  cmd-index: 0
+  access: 1
+  address: 0x7000
+  nonsense
+mappings:
+  - { va: 0x6000, size: 0x2000, kind: hbm, access: ro, offset: 0x0 }
+  - { va: zzz }
+commands:
+  va: 0x100000
+  size: 64
+  data:
+    00000000: 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000
+    00000020: 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000
+    00000090: ffffffff
+END
+
+status 0 $smi dump "$tmp/dump" && grep -q 'fault: job 7 of queue 3, context 2' "$tmp/out" &&
+	grep -q 'write of 0x7000: { va: 0x6000' "$tmp/out" &&
+	grep -q '1 mappings; 64 bytes of commands' "$tmp/out"
+result $? "dump_is_explained"
+
+status 0 $smi --json dump "$tmp/dump" && python3 - "$tmp/out" <<'END'
+import json, sys
+dump = json.load(open(sys.argv[1]))
+sys.exit(not (dump["fault_job"] == 7 and dump["mapped"] and dump["commands"]))
+END
+result $? "dump_in_json"
+
+echo "not a dump" >"$tmp/dump"
+status 1 $smi dump "$tmp/dump" && grep -q 'not a dump' "$tmp/out"
+result $? "file_that_is_no_dump_is_refused"
+
+status 2 $smi dump && grep -q 'needs a file' "$tmp/out"
+result $? "dump_without_file_is_wrong_usage"

@@ -44,6 +44,7 @@ extern "C" {
 #define DRM_LOOM_SUBMIT			0x0a
 #define DRM_LOOM_BO_SET_LABEL		0x0b
 #define DRM_LOOM_VM_STATE		0x0c
+#define DRM_LOOM_QUEUE_TIMES		0x0d
 
 #define DRM_IOCTL_LOOM_QUERY \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_LOOM_QUERY, struct drm_loom_query)
@@ -65,6 +66,8 @@ extern "C" {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_LOOM_QUEUE_DESTROY, struct drm_loom_queue_destroy)
 #define DRM_IOCTL_LOOM_QUEUE_STATE \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_LOOM_QUEUE_STATE, struct drm_loom_queue_state)
+#define DRM_IOCTL_LOOM_QUEUE_TIMES \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_LOOM_QUEUE_TIMES, struct drm_loom_queue_times)
 #define DRM_IOCTL_LOOM_SUBMIT \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_LOOM_SUBMIT, struct drm_loom_submit)
 #define DRM_IOCTL_LOOM_BO_SET_LABEL \
@@ -105,6 +108,7 @@ struct drm_loom_sync_op {
 #define DRM_LOOM_QUERY_MEMORY		1	/* struct drm_loom_memory_info */
 /* struct drm_loom_counters; it shows what others do: -EACCES without CAP_PERFMON */
 #define DRM_LOOM_QUERY_COUNTERS		2
+#define DRM_LOOM_QUERY_CLIENT		3	/* struct drm_loom_client_info; of the caller's file only */
 
 /**
  * struct drm_loom_query - ask about the device
@@ -193,6 +197,20 @@ struct drm_loom_counters {
 	__u32 clock_khz;
 	/** @value: indexed by LOOM_PERF_* of loom_regs.h */
 	__u64 value[32];
+};
+
+/**
+ * struct drm_loom_client_info - what the card did for this file
+ */
+struct drm_loom_client_info {
+	/** @jobs: jobs that the card finished */
+	__u64 jobs;
+	/** @failed: those of them that ended in an error */
+	__u64 failed;
+	/** @cycles: modelled cycles that they took, from start to end */
+	__u64 cycles;
+	/** @now: modelled time, to relate job times to */
+	__u64 now;
 };
 
 /* ---------------------------------------------------------- buffer objects */
@@ -434,6 +452,35 @@ struct drm_loom_queue_state {
 	__u32 pad;
 };
 
+/**
+ * struct drm_loom_job_time - when the card ran a job
+ */
+struct drm_loom_job_time {
+	/** @job: out: number of the job among the queue's jobs, from 1 */
+	__u64 job;
+	/** @start: out: modelled cycle at which it began */
+	__u64 start;
+	/** @end: out: modelled cycle at which it was over */
+	__u64 end;
+};
+
+/**
+ * struct drm_loom_queue_times - when the last jobs of a queue ran
+ *
+ * The driver remembers the last 256 jobs of a queue that are over.  Jobs that never
+ * saw the card have no time and are left out.
+ */
+struct drm_loom_queue_times {
+	/** @id: queue */
+	__u32 id;
+	/** @count: in: room in @times, at most 256; out: entries written */
+	__u32 count;
+	/** @first: number of the first job of interest; earlier ones are left out */
+	__u64 first;
+	/** @times: user pointer to struct drm_loom_job_time, the oldest first */
+	__u64 times;
+};
+
 /*
  * The job may run again from its start when the card was reset under it: it reads
  * nothing that it writes.  Without this such a job ends with -EIO.
@@ -483,6 +530,7 @@ _Static_assert(sizeof(struct drm_loom_query) == 16, "query");
 _Static_assert(sizeof(struct drm_loom_device_info) == 104, "device_info");
 _Static_assert(sizeof(struct drm_loom_memory_info) == 32, "memory_info");
 _Static_assert(sizeof(struct drm_loom_counters) == 264, "counters");
+_Static_assert(sizeof(struct drm_loom_client_info) == 32, "client_info");
 _Static_assert(sizeof(struct drm_loom_bo_create) == 24, "bo_create");
 _Static_assert(sizeof(struct drm_loom_bo_mmap_offset) == 16, "bo_mmap_offset");
 _Static_assert(sizeof(struct drm_loom_bo_info) == 40, "bo_info");
@@ -495,6 +543,8 @@ _Static_assert(sizeof(struct drm_loom_vm_bind) == 40, "vm_bind");
 _Static_assert(sizeof(struct drm_loom_queue_create) == 16, "queue_create");
 _Static_assert(sizeof(struct drm_loom_queue_destroy) == 8, "queue_destroy");
 _Static_assert(sizeof(struct drm_loom_queue_state) == 80, "queue_state");
+_Static_assert(sizeof(struct drm_loom_job_time) == 24, "job_time");
+_Static_assert(sizeof(struct drm_loom_queue_times) == 24, "queue_times");
 _Static_assert(sizeof(struct drm_loom_job) == 32, "job");
 _Static_assert(sizeof(struct drm_loom_submit) == 24, "submit");
 #endif
