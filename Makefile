@@ -69,7 +69,7 @@ check:
 
 # The developer's loop: what needs no VM.
 check-fast: all tests
-	@tests/run --fast $(if $(ONLY),--only '$(ONLY)')
+	@FUZZ_SMOKE=$${FUZZ_SMOKE:-5} tests/run --fast $(if $(ONLY),--only '$(ONLY)')
 
 help:
 	@sed -n 's/^    //p' tools/env/make-help.txt

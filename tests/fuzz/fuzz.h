@@ -117,6 +117,8 @@ extern struct fuzz_card fuzz_card;
 void fuzz_begin(struct fuzz_in *in);
 void fuzz_end(void);
 
+/* The registers are those of a card that was just made. */
+void fuzz_check_reset(void);
 /* What holds at any time outside a callback. */
 void fuzz_check_card(void);
 
@@ -155,6 +157,14 @@ struct loom_cmd fuzz_head(uint8_t opcode, size_t bytes);
  * Return: bytes written to @buf.
  */
 uint32_t fuzz_commands(struct fuzz_in *in, uint8_t *buf, uint32_t size);
+
+/*
+ * fuzz_part() - take from @in what commands are made of: all, or with answers
+ * the first three quarters.
+ */
+struct fuzz_in fuzz_part(struct fuzz_in *in, bool answers);
+/* Run commands as a job between fuzz_begin() and fuzz_end(), with checks. */
+void fuzz_job(struct fuzz_in *in, const void *cmds, uint32_t len, bool answers);
 
 /* A check that does not depend on NDEBUG. */
 #define FUZZ_CHECK(cond, ...)						\

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Fuzz targets: clang's libFuzzer, address and undefined-behaviour sanitizers.
 #
-#	make fuzz FUZZ_TIME=60		each target for so many seconds
+#	make fuzz FUZZ_TIME=60		each target for so many seconds, two at a time
 #	make fuzz-corpus		add what was found, minimised, to the corpus
 FUZZ	   := $(BUILD)/fuzz
 FUZZ_CC	   ?= clang
@@ -10,10 +10,12 @@ FUZZ_TIME  ?= 60
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined \
 	      -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -Wno-error
 
-FUZZ_CARD_BINS := $(FUZZ)/fuzz_mmio $(FUZZ)/fuzz_cmd $(FUZZ)/fuzz_pt
+FUZZ_CARD_BINS := $(FUZZ)/fuzz_mmio $(FUZZ)/fuzz_cmd $(FUZZ)/fuzz_pt \
+		  $(FUZZ)/fuzz_vec $(FUZZ)/fuzz_state
 FUZZ_BINS   := $(FUZZ_CARD_BINS) $(FUZZ)/fuzz_asm
 FUZZ_COMMON := $(FUZZ)/tests/fuzz/fuzz_card.o \
 		     $(FUZZ)/tests/fuzz/fuzz_commands.o \
+		     $(FUZZ)/tests/fuzz/fuzz_job.o \
 		     $(CORE_SRCS:%.c=$(FUZZ)/%.o)
 FUZZ_LIB    := $(LIBACCEL_SRCS:%.c=$(FUZZ)/%.o)
 
@@ -28,7 +30,30 @@ $(FUZZ_BINS): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ_COMMON)
 $(FUZZ)/fuzz_asm: $(FUZZ_LIB)
 $(FUZZ)/fuzz_asm: FUZZ_LIBS := -ldrm -lm
 
--include $(shell find $(FUZZ) -name '*.d' 2>/dev/null)
+# The corpus under MemorySanitizer: every byte that the card writes to the host
+# must have been written before.
+MSAN	   := $(BUILD)/msan
+MSAN_BINS  := $(FUZZ_CARD_BINS:$(FUZZ)/%=$(MSAN)/%)
+MSAN_FLAGS := -fsanitize=fuzzer-no-link,memory -fno-sanitize-recover=all \
+	      -fno-omit-frame-pointer -O1 -Wno-error
+
+$(MSAN)/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(CPPFLAGS) -Itests/fuzz $(CFLAGS) $(MSAN_FLAGS) -c -o $@ $<
+
+$(MSAN_BINS): $(MSAN)/%: $(MSAN)/tests/fuzz/%.o $(FUZZ_COMMON:$(FUZZ)/%=$(MSAN)/%)
+	$(FUZZ_CC) $(CFLAGS) -fsanitize=fuzzer,memory -o $@ $(filter %.o,$^)
+
+.PHONY: check-msan
+check-msan: $(MSAN_BINS)
+	@for t in $(MSAN_BINS:$(MSAN)/fuzz_%=%); do \
+		$(MSAN)/fuzz_$$t -runs=0 -timeout=20 tests/fuzz/corpus/$$t \
+			>$(MSAN)/$$t.log 2>&1 || \
+			{ grep -A12 WARNING $(MSAN)/$$t.log; exit 1; }; \
+		echo "msan: $$t: ok"; \
+	done
+
+-include $(shell find $(FUZZ) $(MSAN) -name '*.d' 2>/dev/null)
 
 .PHONY: fuzz fuzz-targets fuzz-corpus
 fuzz-targets: $(FUZZ_BINS)

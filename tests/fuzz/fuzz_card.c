@@ -21,6 +21,13 @@
 
 #include "fuzz.h"
 
+#if defined(__has_feature) && __has_feature(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
+#define CHECK_INITIALIZED(p, len)	__msan_check_mem_is_initialized(p, len)
+#else
+#define CHECK_INITIALIZED(p, len)	((void)0)
+#endif
+
 #define HBM_PAGES	(FUZZ_HBM_SIZE / LOOM_PAGE_SIZE)
 #define SYS_PAGES	(FUZZ_SYS_SIZE / LOOM_PAGE_SIZE)
 #define GOOD_VA		0xa00000ull	/* the good job: commands and data */
@@ -158,6 +165,7 @@ static int on_dma_write(void *opaque, uint64_t addr, const void *buf,
 	uint8_t *p = sys_at(addr, len);
 
 	(void)opaque;
+	CHECK_INITIALIZED(buf, len);
 	FUZZ_CHECK(len, "a write of nothing");
 	dma_hook();
 	if (!p)
@@ -407,6 +415,20 @@ void fuzz_check_card(void)
 		check_queue(i);
 	FUZZ_CHECK(fuzz_read32(LOOM_REG_STATUS) == LOOM_STATUS_READY,
 		   "status 0x%x", fuzz_read32(LOOM_REG_STATUS));
+}
+
+void fuzz_check_reset(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < FUZZ_QUEUES; i++)
+		FUZZ_CHECK(!fuzz_read32(LOOM_REG_QUEUE(i, LOOM_QUEUE_STATE)),
+			   "queue %u is enabled", i);
+	for (i = 0; i < FUZZ_CONTEXTS; i++)
+		FUZZ_CHECK(!fuzz_read64(LOOM_REG_CTX_ROOT(i)),
+			   "context %u has a root", i);
+	FUZZ_CHECK(!fuzz_read32(LOOM_REG_CTRL), "the card is enabled");
+	FUZZ_CHECK(!fuzz_read64(LOOM_REG_EVENT_BASE), "events are on");
 }
 
 /* What was not reported as written must not have changed. */

@@ -8,22 +8,26 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 
-targets=${FUZZ_TARGETS:-mmio cmd pt asm}
+all="mmio cmd pt vec state asm"
+targets=${FUZZ_TARGETS:-$all}
+at_once=${FUZZ_JOBS:-2}
 build=build/fuzz
 seeds=tests/fuzz/corpus
 
 usage() {
 	cat <<USAGE
-usage: run-fuzz.sh SECONDS   fuzz each target for so long
+usage: run-fuzz.sh SECONDS   fuzz each target for so long, $at_once at a time
        run-fuzz.sh --replay  run each once on all inputs of $seeds
        run-fuzz.sh --merge   add to $seeds what reaches new code
+       run-fuzz.sh --list    name the targets
 
-FUZZ_TARGETS="mmio pt" picks targets.
+FUZZ_TARGETS="mmio pt" picks targets, FUZZ_JOBS=1 how many run at a time.
 USAGE
 }
 
 # An input may take 5 seconds; a slow one is a finding like a crash.
-options=(-timeout=5 -rss_limit_mb=1024 -max_len=768 -len_control=20 -print_final_stats=1)
+options=(-timeout=5 -rss_limit_mb=1024 -malloc_limit_mb=64 -max_len=768
+	-len_control=20 -print_final_stats=1)
 export UBSAN_OPTIONS=print_stacktrace=1
 
 # fuzz TARGET ARGS... - one run; its output in a log
@@ -37,7 +41,7 @@ fuzz() {
 }
 
 executions() {
-	sed -n 's/^stat::number_of_executed_units: *//p;s/^Executed .*//p' "$build/$1.log"
+	sed -n 's/^stat::number_of_executed_units: *//p' "$build/$1.log"
 }
 
 # report TARGET STATUS - a line, and the finding if there is one
@@ -49,16 +53,31 @@ report() {
 		return
 	fi
 	echo "$1: ${count:-?} executions, FAILED; the end of $build/$1.log:"
-	grep -aE 'ERROR|runtime error|not so|^ *#[0-9] |Test unit written' "$build/$1.log" | head -n 15
+	grep -aE 'ERROR|runtime error|not so|^ *#[0-9] |Test unit written|Assertion' "$build/$1.log" |
+		head -n 15
 	return 1
+}
+
+# one TARGET ARGS... - a run and its report
+one() {
+	fuzz "$@"
+	report "$1" $?
 }
 
 # each ARGS... - all targets with these arguments; counts those that failed
 each() {
-	local target failed=0
+	local target failed=0 running=0
 	for target in $targets; do
-		fuzz "$target" "$@" "$build/corpus/$target" "$seeds/$target"
-		report "$target" $? || failed=$((failed + 1))
+		if [ $running -ge "$at_once" ]; then
+			wait -n || failed=$((failed + 1))
+			running=$((running - 1))
+		fi
+		one "$target" "$@" "$build/corpus/$target" "$seeds/$target" &
+		running=$((running + 1))
+	done
+	while [ $running -gt 0 ]; do
+		wait -n || failed=$((failed + 1))
+		running=$((running - 1))
 	done
 	echo "fuzzing: $(wc -w <<<"$targets") targets, $failed failed"
 	[ $failed -eq 0 ]
@@ -67,8 +86,7 @@ each() {
 replay() {
 	local target failed=0
 	for target in $targets; do
-		fuzz "$target" -runs=0 "$seeds/$target"
-		report "$target" $? || failed=$((failed + 1))
+		one "$target" -runs=0 "$seeds/$target" || failed=$((failed + 1))
 	done
 	[ $failed -eq 0 ]
 }
@@ -85,6 +103,7 @@ merge() {
 
 case ${1:-} in
 -h | --help) usage ;;
+--list) echo "$all" ;;
 --replay) replay ;;
 --merge) merge ;;
 [1-9]*) each "-max_total_time=$1" ;;

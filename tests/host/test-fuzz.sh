@@ -1,23 +1,40 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The fuzz targets (tests/fuzz): every input of the corpus, then some seconds of
-# fuzzing each.  FUZZ_SMOKE sets how many.
+# The fuzz targets (tests/fuzz): every input of the corpus, then a minute of
+# fuzzing each, two at a time.  FUZZ_SMOKE sets another number of seconds.
 set -u
 cd "$(dirname "$0")/../.."
 n=0
-targets="mmio cmd pt asm"
-seconds=${FUZZ_SMOKE:-10}
+targets=$(tests/fuzz/run-fuzz.sh --list)
+seconds=${FUZZ_SMOKE:-60}
+
+# result STATUS NAME
+result() {
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
+}
 
 # check NAME COMMAND... - one test; what the command printed is a comment
 check() {
 	local name=$1 output status
 	shift
-	n=$((n + 1))
 	output=$("$@" 2>&1)
 	status=$?
 	sed 's/^/# /' <<<"$output"
-	if [ $status = 0 ]; then echo "ok $n $name"; else echo "not ok $n $name"; fi
+	result $status "$name"
+}
+
+# check_targets SUFFIX ARGS... - a run of all targets, one test for each
+check_targets() {
+	local suffix=$1 output target
+	shift
+	output=$(tests/fuzz/run-fuzz.sh "$@" 2>&1)
+	sed 's/^/# /' <<<"$output"
+	for target in $targets; do
+		grep -q "^$target: .*nothing found$" <<<"$output"
+		result $? "${target}_$suffix"
+	done
 }
 
 skip_all() {
@@ -43,11 +60,9 @@ command -v clang >/dev/null ||
 	skip_all "no clang; tools/env/packages.sh install fuzz"
 have_libfuzzer ||
 	skip_all "clang without libFuzzer; tools/env/packages.sh install fuzz"
-echo "1..$((1 + 2 * $(wc -w <<<"$targets")))"
+echo "1..$((2 + 2 * $(wc -w <<<"$targets")))"
 
 check "fuzz_targets_build" make --no-print-directory -s -j2 fuzz-targets
-for target in $targets; do
-	export FUZZ_TARGETS=$target
-	check "${target}_passes_its_corpus" tests/fuzz/run-fuzz.sh --replay
-	check "${target}_finds_nothing_in_${seconds}_s" tests/fuzz/run-fuzz.sh "$seconds"
-done
+check "corpus_passes_under_memory_sanitizer" make --no-print-directory -s -j2 check-msan
+check_targets "passes_its_corpus" --replay
+check_targets "finds_nothing_in_${seconds}_s" "$seconds"
