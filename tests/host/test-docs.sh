@@ -13,7 +13,7 @@ result() {
 }
 
 echo "TAP version 13"
-echo "1..4"
+echo "1..5"
 
 Documentation/gen-tables.py --check
 result $? "data_book_agrees_with_the_headers"
@@ -39,3 +39,10 @@ for target in $(grep -ohE '`make [a-z-]+' README.md Documentation/*.rst | sed 's
 	grep -q "^$target:" Makefile */*.mk */*/*.mk || { echo "# no target: $target"; missing=1; }
 done
 result $missing "make_targets_named_in_the_documents_exist"
+
+missing=0
+for test in $(grep -ohE '``[a-z0-9]+(_[a-z0-9]+){2,}``' Documentation/security.rst | tr -d '`' | sort -u); do
+	grep -rqwE "(START_TEST\($test\)|def $test|rule $test)" tests/unit tests/qtest tests/host ||
+		{ echo "# no such test: $test"; missing=1; }
+done
+result $missing "tests_named_in_the_security_page_exist"

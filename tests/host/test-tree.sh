@@ -46,13 +46,21 @@ mean_length() {
 }
 
 echo "TAP version 13"
-echo "1..7"
+echo "1..9"
 
 rule every_file_names_its_licence "$(files | grep -vE '^(LICENSE|README.md|\.gitignore|\.editorconfig|libaccel/man/.*|tests/fuzz/corpus/.*)$' |
 	xargs -r -d '\n' grep -L 'SPDX-License-Identifier' | head)"
 
 rule the_core_includes_no_qemu_or_kernel_header "$(grep -nE '#include [<"](qemu|glib|linux|drm|hw)/' \
 	$(files 'qemu-device/core/*.[ch]') | head)"
+
+# A guest's mistake is an error of its queue.
+rule no_assertion_is_within_reach_of_a_guest "$(grep -nE '\b(g_)?(assert|abort|error_abort|hw_error|exit|g_error|assert_not_reached)\(|error_fatal|&error_abort' \
+	$(files 'qemu-device/core/*' 'qemu-device/qemu/*') | grep -vE '_Static_assert|static_assert' | head)"
+
+# One place to check addresses, and to be fuzzed.
+rule all_dma_goes_through_one_file "$(grep -nE '\b(pci_dma|dma_memory|address_space|cpu_physical_memory|dma_buf)_[a-z_]+\(' \
+	$(files 'qemu-device/qemu/*.c' | grep -v 'loom-dma.c$') | head)"
 
 rule the_library_does_not_reach_into_the_core "$(grep -nE '#include "(core_internal|engine|matmul|simd|types|vector)' \
 	$(files 'libaccel/src/*.[ch]') | head)"
