@@ -25,7 +25,7 @@ CPPFLAGS := -D_GNU_SOURCE -Iuapi -Ilibaccel/include -Iqemu-device/core \
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	   -fno-omit-frame-pointer -O1
 
-.PHONY: all run check check-fast help clean
+.PHONY: all run check check-debug check-fast help clean
 .DEFAULT_GOAL := all
 
 include qemu-device/core/core.mk
@@ -66,6 +66,11 @@ run:
 check:
 	@tools/env/setup.sh all tests
 	@tests/run $(if $(ONLY),--only '$(ONLY)')
+
+# The suites of the guest on a kernel with KASAN, lockdep, kmemleak ...
+check-debug:
+	@tools/env/setup.sh --debug-kernel all tests
+	@tests/run --boot debug $(if $(ONLY),--only '$(ONLY)')
 
 # The developer's loop: what needs no VM.
 check-fast: all tests

@@ -3,8 +3,8 @@
 #
 # kernel.sh - fetch the kernel that the VM boots and the driver is built against
 #
-# Takes Debian's stock 6.12 image with its headers and unpacks them in the
-# user's cache.  Nothing is installed.  The finished directory looks like the
+# Takes Debian's stock image with its headers and unpacks them in the user's
+# cache: 6.12, or with --suite what that suite has.  Nothing is installed.  The finished directory looks like the
 # root of a system that has only a kernel:
 #
 #   boot/vmlinuz-RELEASE     as packaged
@@ -16,7 +16,7 @@
 set -eu -o pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
-tested='6.12.95+deb12 6.12.107+deb13'
+tested='6.12.95+deb12 6.12.117+deb13 7.2.13+deb14 7.3.4+deb13'
 suite_apt=$top/tools/env/suite-apt.sh
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/loom/kernel
 
@@ -24,7 +24,7 @@ usage() {
 	cat <<USAGE
 usage: kernel.sh [OPTION]
 
-Fetches Debian's stock kernel 6.12 and prints the directory it is in.
+Fetches Debian's stock kernel and prints the directory it is in.
 
   --print-dir       print that directory and fetch nothing; status 1 when it
                     has to be fetched first
@@ -110,6 +110,11 @@ finish_tree() {
 	fi
 	modules=$dir/lib/modules/$release
 	headers=$dir/usr/src/linux-headers-$release
+	# Since 7.x the image is packaged beside its modules.
+	if [ -e "$modules/vmlinuz" ]; then
+		mkdir -p "$dir/boot"
+		mv "$modules/vmlinuz" "$dir/boot/vmlinuz-$release"
+	fi
 	if ! [ -d "$modules/kernel" ] || ! [ -e "$headers/Makefile" ] ||
 	   ! [ -e "$dir/boot/vmlinuz-$release" ]; then
 		die "$suite: the packages of $release lack modules, image or headers: report this"
@@ -117,7 +122,8 @@ finish_tree() {
 
 	# The packages point to the places where they would be installed.
 	local common=${headers%-*}-common
-	sed -i "s|^include /usr/src/\(linux-headers-.*-common/Makefile\)|include \$(dir \$(lastword \$(MAKEFILE_LIST)))../\1|" \
+	sed -i -e "s|^include /usr/src/\(linux-headers-.*-common/Makefile\)|include \$(dir \$(lastword \$(MAKEFILE_LIST)))../\1|" \
+		-e "s|^KBUILD_OUTPUT=/usr/src/.*|KBUILD_OUTPUT := \$(patsubst %/,%,\$(dir \$(abspath \$(lastword \$(MAKEFILE_LIST)))))|" \
 		"$headers/Makefile"
 	ln -sfnr "$headers" "$modules/build"
 	ln -sfnr "$common" "$modules/source"
@@ -147,7 +153,8 @@ check_host() {
 }
 
 fetch() {
-	local stage=$cache/stage meta headers_meta version image release common kbuild p
+	local stage=$cache/stage meta headers_meta image_deb version image release
+	local common kbuild p
 	check_host
 	exec 9>"$cache/lock"
 	if ! flock -n 9; then
@@ -169,8 +176,8 @@ fetch() {
 	image=$(depends_on "$meta" 'linux-image-[0-9].*-amd64')
 	release=${image#linux-image-}
 	case $release in
-	6.12.*) ;;
-	*) die "$suite has kernel $release where Loom needs 6.12: use --suite trixie or --suite bookworm-backports" ;;
+	6.12.* | 7.*) ;;
+	*) die "$suite has kernel $release where Loom needs 6.12 or 7.x: use --suite trixie or --suite bookworm-backports" ;;
 	esac
 	case " $tested " in
 	*" ${release%-amd64} "*) ;;
@@ -185,9 +192,13 @@ fetch() {
 	headers_meta=$("$suite_apt" "$suite" download "linux-headers-$release" "$stage")
 	common=$(depends_on "$headers_meta" 'linux-headers-.*-common')
 	kbuild=$(depends_on "$headers_meta" 'linux-kbuild-.*')
-	for p in "$image" "$common" "$kbuild"; do
+	image_deb=$("$suite_apt" "$suite" download "$image" "$stage")
+	# Since 7.x the image's package is empty too and names its parts.
+	for p in $(dpkg-deb -f "$image_deb" Depends |
+		   grep -oE 'linux-(base|binary|modules)-[0-9][^ ,]*') "$common" "$kbuild"; do
 		"$suite_apt" "$suite" unpack "$p" "$stage/root"
 	done
+	dpkg-deb -x "$image_deb" "$stage/root"
 	dpkg-deb -x "$headers_meta" "$stage/root"
 	finish_tree "$stage/root" "$release"
 	rm -rf "${cache:?}/$version"

@@ -33,6 +33,11 @@ LOOM_PKGS_BUILD_QEMU=(
 # What `make fuzz` uses; without it host/test-fuzz is skipped.
 LOOM_PKGS_FUZZ=(clang libclang-rt-dev)
 
+# What tools/env/debug-kernel.sh uses.
+LOOM_PKGS_DEBUG_KERNEL=(
+	gcc libc6-dev make flex bison bc libelf-dev kmod pahole perl xz-utils
+)
+
 # What `make bench` compares the card with.
 LOOM_PKGS_BENCH=(libdnnl-dev)
 

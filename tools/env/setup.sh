@@ -13,15 +13,16 @@ set -eu -o pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$top"
 logs=build/log
-steps=5
 step=0
 
 usage() {
 	cat <<USAGE
-usage: setup.sh [TARGET...]
+usage: setup.sh [--debug-kernel] [TARGET...]
 
 Gets this machine ready to run Loom.  TARGET is what make builds in the step
 "programs" (default: all).
+
+  --debug-kernel  also the kernel with debug checks and the driver for it
 USAGE
 }
 
@@ -54,8 +55,11 @@ quiet() {
 	"$@" >"$log" 2>&1
 }
 
+debug=false
+steps=5
 case ${1:-} in
 -h | --help) usage; exit 0 ;;
+--debug-kernel) debug=true; steps=7; shift ;;
 esac
 
 mkdir -p "$logs" 2>/dev/null && [ -w "$logs" ] || {
@@ -100,3 +104,15 @@ end
 begin "driver" $logs/module.log
 quiet tools/env/module.sh || failed
 end
+
+if $debug; then
+	begin "debug kernel; the first time about 15 minutes" $logs/debug-kernel.log
+	: >"$log"
+	watched tools/env/debug-kernel.sh || failed
+	end
+
+	begin "driver for the debug kernel" $logs/module-debug.log
+	quiet tools/env/module.sh --kernel "$(tools/env/debug-kernel.sh --print-dir)" \
+		--out build/module-debug || failed
+	end
+fi

@@ -90,6 +90,13 @@ def _link_last(work, console):
     os.rename(temporary, os.path.join(work, "last.console.log"))
 
 
+def _kernel(top, chosen):
+    if chosen.kernel:
+        return parts.Kernel(chosen.kernel)
+    which = "debug-kernel" if chosen.debug_kernel else "kernel"
+    return parts.Kernel.of_script(top, f"tools/env/{which}.sh")
+
+
 def _make_plan(top, chosen):
     """Find out everything that the options leave open."""
     plan = types.SimpleNamespace(port=3, driver=None)
@@ -97,10 +104,11 @@ def _make_plan(top, chosen):
     plan.console = os.path.join(work, f"{os.getpid()}.console.log")
     plan.accel = parts.accelerator(chosen.accel)
     plan.qemu = parts.Qemu(top)
-    plan.kernel = parts.Kernel(chosen.kernel) if chosen.kernel else parts.Kernel.default(top)
+    plan.kernel = _kernel(top, chosen)
     wanted = list(initramfs.BOOT_MODULES)
     if not chosen.no_driver:
-        path = os.path.abspath(chosen.module or os.path.join(top, "build/module/loom.ko"))
+        built = "build/module-debug" if chosen.debug_kernel else "build/module"
+        path = os.path.abspath(chosen.module or os.path.join(top, built, "loom.ko"))
         plan.driver = parts.Driver(path, plan.kernel)
         wanted += plan.driver.depends
         newer = None if chosen.module else plan.driver.newer_source(top)

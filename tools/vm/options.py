@@ -106,7 +106,9 @@ def _parser():
     add("--kernel", type=_directory, metavar="DIR",
         help="kernel to boot, laid out as by tools/env/kernel.sh (boot/vmlinuz-*, "
              "lib/modules/*); the default is that script's")
-    add("--debug-kernel", action="store_true", help="boot the kernel with debug checks")
+    add("--debug-kernel", action="store_true",
+        help="boot the kernel with KASAN, lockdep, kmemleak ... that "
+             "tools/env/debug-kernel.sh builds, and the driver built for it")
     add("--module", metavar="FILE",
         help="driver to load (default build/module/loom.ko)")
     add("--no-driver", action="store_true", help="do not load loom.ko")
@@ -150,8 +152,7 @@ def parse(args):
         parser.error(f"write -- before the command: loom-vm ... -- {extra[0]} ...")
     if extra:
         parser.error(f"there is no option {extra[0]}")
-    if options.debug_kernel:
-        raise errors.Problem("--debug-kernel: this version has no debug kernel yet; "
-                             "--kernel DIR boots one that you built")
+    if options.debug_kernel and options.kernel:
+        parser.error("--debug-kernel and --kernel exclude each other")
     options.command = command
     return options

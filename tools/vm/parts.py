@@ -52,11 +52,11 @@ class Kernel:
                           "tools/env/kernel.sh")
 
     @classmethod
-    def default(cls, top):
-        """The one that tools/env/kernel.sh fetched."""
-        directory = _ask(top, "tools/env/kernel.sh", "--print-dir")
+    def of_script(cls, top, script):
+        """The one that this script of ours prepared."""
+        directory = _ask(top, script, "--print-dir")
         if directory is None:
-            raise Problem("there is no kernel to boot yet: run tools/env/kernel.sh")
+            raise Problem(f"there is no kernel to boot yet: run {script}")
         return cls(directory)
 
 
