@@ -175,6 +175,15 @@ static void loom_bo_destroy(struct ttm_buffer_object *tbo)
 	kfree(bo);
 }
 
+/* A reference, or NULL if @tbo is none of ours (TTM makes some) or is dying. */
+struct loom_bo *loom_bo_get_of(struct ttm_buffer_object *tbo)
+{
+	if (!tbo || tbo->destroy != loom_bo_destroy ||
+	    !kref_get_unless_zero(&tbo->base.refcount))
+		return NULL;
+	return ttm_to_loom_bo(tbo);
+}
+
 void loom_bo_put(struct loom_bo *bo)
 {
 	if (bo)

@@ -52,6 +52,7 @@ struct loom_bo *loom_bo_create_kernel(struct loom_device *ldev, u64 size);
 struct loom_bo *loom_bo_create_imported(struct loom_device *ldev, u64 size,
 					struct sg_table *sg,
 					struct dma_resv *resv);
+struct loom_bo *loom_bo_get_of(struct ttm_buffer_object *tbo);
 void loom_bo_put(struct loom_bo *bo);
 int loom_bo_validate(struct loom_bo *bo);
 void loom_bo_lose(struct loom_bo *bo);

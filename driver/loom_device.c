@@ -28,6 +28,7 @@
 #include "loom_event.h"
 #include "loom_hwmon.h"
 #include "loom_irq.h"
+#include "loom_ras.h"
 #include "loom_reset.h"
 #include "loom_ring.h"
 #include "loom_sysfs.h"
@@ -243,6 +244,9 @@ int loom_device_init(struct loom_device *ldev, struct pci_dev *pdev)
 	ret = loom_watchdog_init(ldev);
 	if (ret)
 		return ret;
+	ret = loom_ras_init(ldev);
+	if (ret)
+		return ret;
 	ret = loom_events_init(ldev);
 	if (ret)
 		return ret;
@@ -282,6 +286,7 @@ void loom_device_unplug(struct loom_device *ldev)
 	for (i = 0; i < ldev->hw.num_queues; i++)
 		loom_ring_flush(ldev->rings[i]);
 	loom_coredump_unplug(ldev);
+	loom_ras_unplug(ldev);
 	loom_ttm_unplug(ldev);
 }
 

@@ -27,6 +27,7 @@ struct loom_coredump;
 struct loom_ctx;
 struct loom_events;
 struct loom_irq;
+struct loom_ras;
 struct loom_ring;
 struct loom_watchdog_ring;
 
@@ -135,6 +136,8 @@ struct loom_device {
 
 	/** @copy: clears and moves buffer objects, see loom_copy.c */
 	struct loom_copy *copy;
+	/** @ras: memory errors, see loom_ras.c */
+	struct loom_ras *ras;
 	/** @num_lost: clears and moves that failed */
 	atomic_t num_lost;
 

@@ -16,6 +16,7 @@
 
 #include "loom_device.h"
 #include "loom_event.h"
+#include "loom_ras.h"
 #include "loom_reset.h"
 #include "loom_ring.h"
 
@@ -111,6 +112,9 @@ static void loom_events_handle(struct loom_device *ldev,
 		break;
 	case LOOM_EVENT_THERMAL:
 		loom_events_thermal(ldev, event);
+		break;
+	case LOOM_EVENT_ECC_UNCORRECTED:
+		loom_ras_page_failed(ldev, event->addr);
 		break;
 	default:
 		drm_dbg(&ldev->drm, "event of unknown type %u\n", event->type);

@@ -18,6 +18,7 @@
 
 #include <drm/drm_managed.h>
 
+#include "loom_bo.h"
 #include "loom_device.h"
 #include "loom_hbm.h"
 
@@ -33,6 +34,147 @@ static struct loom_hbm *to_loom_hbm(struct ttm_resource_manager *man)
 {
 	return container_of(man, struct loom_hbm, manager);
 }
+
+/* Retired pages ----------------------------------------------------------- */
+
+/**
+ * struct loom_hbm_retired - a page that is not to be used
+ */
+struct loom_hbm_retired {
+	/** @link: in loom_hbm.retired, or loom_hbm.retiring */
+	struct list_head link;
+	/** @page: its offset in HBM */
+	u64 page;
+	/** @blocks: list of the one gpu_buddy_block, once it is ours */
+	struct list_head blocks;
+};
+
+static bool loom_hbm_take_page(struct loom_hbm *hbm,
+			       struct loom_hbm_retired *retired)
+{
+	return !gpu_buddy_alloc_blocks(&hbm->mm, retired->page,
+				       retired->page + PAGE_SIZE, PAGE_SIZE,
+				       PAGE_SIZE, &retired->blocks,
+				       GPU_BUDDY_RANGE_ALLOCATION);
+}
+
+/* Memory was freed: have the pages that wait for it before others do. */
+static void loom_hbm_take_retiring(struct loom_hbm *hbm)
+{
+	struct loom_hbm_retired *retired, *next;
+
+	lockdep_assert_held(&hbm->lock);
+	list_for_each_entry_safe(retired, next, &hbm->retiring, link)
+		if (loom_hbm_take_page(hbm, retired))
+			list_move_tail(&retired->link, &hbm->retired);
+}
+
+static bool loom_hbm_list_has(struct list_head *list, u64 page)
+{
+	struct loom_hbm_retired *retired;
+
+	list_for_each_entry(retired, list, link)
+		if (retired->page == page)
+			return true;
+	return false;
+}
+
+static bool loom_hbm_resource_has(struct loom_hbm *hbm,
+				  struct loom_hbm_resource *hres, u64 page)
+{
+	struct gpu_buddy_block *block;
+
+	list_for_each_entry(block, &hres->blocks, link) {
+		u64 start = gpu_buddy_block_offset(block);
+
+		if (page >= start &&
+		    page - start < gpu_buddy_block_size(&hbm->mm, block))
+			return true;
+	}
+	return false;
+}
+
+/* The object that has @page, a reference; NULL if none has, or it is dying. */
+static struct loom_bo *loom_hbm_find_owner(struct loom_hbm *hbm, u64 page)
+{
+	struct loom_hbm_resource *hres;
+
+	lockdep_assert_held(&hbm->lock);
+	list_for_each_entry(hres, &hbm->resources, link)
+		if (loom_hbm_resource_has(hbm, hres, page))
+			return loom_bo_get_of(hres->base.bo);
+	return NULL;
+}
+
+static int loom_hbm_retire_locked(struct loom_hbm *hbm,
+				  struct loom_hbm_retired *retired,
+				  struct loom_bo **owner)
+{
+	lockdep_assert_held(&hbm->lock);
+	if (retired->page >= hbm->mm.size)
+		return -ERANGE;
+	if (loom_hbm_list_has(&hbm->retired, retired->page) ||
+	    loom_hbm_list_has(&hbm->retiring, retired->page))
+		return -EEXIST;
+	if (loom_hbm_take_page(hbm, retired)) {
+		list_add_tail(&retired->link, &hbm->retired);
+		return 0;
+	}
+	list_add_tail(&retired->link, &hbm->retiring);
+	*owner = loom_hbm_find_owner(hbm, retired->page);
+	return 0;
+}
+
+/**
+ * loom_hbm_retire() - never give a page out again
+ * @hbm: HBM
+ * @page: its offset
+ * @owner: set to the object that has the page, a reference, if any has
+ *
+ * Return: 0, -EEXIST if it is retired already, -ERANGE, -ENOMEM.
+ */
+int loom_hbm_retire(struct loom_hbm *hbm, u64 page, struct loom_bo **owner)
+{
+	struct loom_hbm_retired *retired;
+	int ret;
+
+	retired = kzalloc(sizeof(*retired), GFP_KERNEL);
+	if (!retired)
+		return -ENOMEM;
+	retired->page = page;
+	INIT_LIST_HEAD(&retired->blocks);
+	mutex_lock(&hbm->lock);
+	ret = loom_hbm_retire_locked(hbm, retired, owner);
+	mutex_unlock(&hbm->lock);
+	if (ret)
+		kfree(retired);
+	return ret;
+}
+
+void loom_hbm_show_retired(struct loom_hbm *hbm, struct drm_printer *p)
+{
+	struct loom_hbm_retired *retired;
+
+	mutex_lock(&hbm->lock);
+	list_for_each_entry(retired, &hbm->retired, link)
+		drm_printf(p, "%#llx retired\n", retired->page);
+	list_for_each_entry(retired, &hbm->retiring, link)
+		drm_printf(p, "%#llx in use\n", retired->page);
+	mutex_unlock(&hbm->lock);
+}
+
+/* The allocator goes, and all that had memory is gone. */
+static void loom_hbm_free_retired(struct loom_hbm *hbm)
+{
+	struct loom_hbm_retired *retired, *next;
+
+	list_for_each_entry_safe(retired, next, &hbm->retired, link) {
+		gpu_buddy_free_list(&hbm->mm, &retired->blocks, 0);
+		kfree(retired);
+	}
+}
+
+/* Allocation -------------------------------------------------------------- */
 
 static int loom_hbm_alloc_blocks(struct loom_hbm *hbm,
 				 struct ttm_buffer_object *tbo,
@@ -60,6 +202,8 @@ static int loom_hbm_alloc_blocks(struct loom_hbm *hbm,
 		ret = gpu_buddy_alloc_blocks(&hbm->mm, start, end,
 					     hres->base.size, align,
 					     &hres->blocks, flags);
+	if (!ret)
+		list_add_tail(&hres->link, &hbm->resources);
 	mutex_unlock(&hbm->lock);
 	return ret;
 }
@@ -94,7 +238,9 @@ static void loom_hbm_free(struct ttm_resource_manager *man,
 	struct loom_hbm *hbm = to_loom_hbm(man);
 
 	mutex_lock(&hbm->lock);
+	list_del(&hres->link);
 	gpu_buddy_free_list(&hbm->mm, &hres->blocks, 0);
+	loom_hbm_take_retiring(hbm);
 	WRITE_ONCE(hbm->frees, hbm->frees + 1);
 	mutex_unlock(&hbm->lock);
 	ttm_resource_fini(man, res);
@@ -166,6 +312,7 @@ static void loom_hbm_fini(struct drm_device *drm, void *data)
 	ttm_resource_manager_set_used(&hbm->manager, false);
 	if (ttm_resource_manager_evict_all(&ldev->ttm, &hbm->manager))
 		return;
+	loom_hbm_free_retired(hbm);
 	gpu_buddy_fini(&hbm->mm);
 	ttm_resource_manager_cleanup(&hbm->manager);
 	ttm_set_driver_manager(&ldev->ttm, LOOM_PL_HBM, NULL);
@@ -214,6 +361,9 @@ int loom_hbm_init(struct loom_device *ldev)
 	if (ret)
 		return ret;
 	mutex_init(&hbm->lock);
+	INIT_LIST_HEAD(&hbm->resources);
+	INIT_LIST_HEAD(&hbm->retired);
+	INIT_LIST_HEAD(&hbm->retiring);
 	hbm->manager.func = &loom_hbm_funcs;
 	ttm_resource_manager_init(&hbm->manager, &ldev->ttm, size);
 	ttm_set_driver_manager(&ldev->ttm, LOOM_PL_HBM, &hbm->manager);

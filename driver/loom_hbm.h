@@ -12,6 +12,8 @@
 
 #include "loom_compat.h"
 
+struct drm_printer;
+struct loom_bo;
 struct loom_device;
 
 #define LOOM_PL_HBM	TTM_PL_VRAM
@@ -22,8 +24,14 @@ struct loom_device;
 struct loom_hbm {
 	/** @manager: base class; its size is what buffer objects can use */
 	struct ttm_resource_manager manager;
-	/** @lock: protects @mm */
+	/** @lock: protects @mm, @resources and the lists of retired pages */
 	struct mutex lock;
+	/** @resources: list of loom_hbm_resource, all there are */
+	struct list_head resources;
+	/** @retired: list of loom_hbm_retired, never given out */
+	struct list_head retired;
+	/** @retiring: the same, as long as somebody has them */
+	struct list_head retiring;
 	/** @mm: the allocator; offset 0 is the start of HBM */
 	struct gpu_buddy mm;
 	/** @visible: bytes, from the start, that the BAR shows */
@@ -42,6 +50,8 @@ struct loom_hbm {
 struct loom_hbm_resource {
 	/** @base: base class */
 	struct ttm_resource base;
+	/** @link: in loom_hbm.resources */
+	struct list_head link;
 	/** @blocks: list of gpu_buddy_block, in the order of the object */
 	struct list_head blocks;
 };
@@ -53,6 +63,8 @@ to_loom_hbm_resource(struct ttm_resource *res)
 }
 
 int loom_hbm_init(struct loom_device *ldev);
+int loom_hbm_retire(struct loom_hbm *hbm, u64 page, struct loom_bo **owner);
+void loom_hbm_show_retired(struct loom_hbm *hbm, struct drm_printer *p);
 bool loom_hbm_is_visible(struct loom_hbm *hbm, struct ttm_resource *res);
 u64 loom_hbm_avail(struct loom_hbm *hbm);
 u64 loom_hbm_offset(struct loom_hbm *hbm, struct ttm_resource *res, u64 pos);
