@@ -81,6 +81,7 @@ static void loom_events_poisoned(struct loom_device *ldev,
 {
 	dev_err_ratelimited(ldev->drm.dev, "HBM %#llx: error that ECC cannot correct, the page is poisoned\n",
 			    event->addr);
+	loom_ras_page_failed(ldev, event->addr);
 }
 
 static void loom_events_thermal(struct loom_device *ldev,
@@ -112,9 +113,6 @@ static void loom_events_handle(struct loom_device *ldev,
 		break;
 	case LOOM_EVENT_THERMAL:
 		loom_events_thermal(ldev, event);
-		break;
-	case LOOM_EVENT_ECC_UNCORRECTED:
-		loom_ras_page_failed(ldev, event->addr);
 		break;
 	default:
 		drm_dbg(&ldev->drm, "event of unknown type %u\n", event->type);

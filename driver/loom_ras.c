@@ -133,15 +133,7 @@ static int loom_ras_show(struct seq_file *m, void *unused)
 	struct drm_debugfs_entry *entry = m->private;
 	struct loom_device *ldev = to_loom_device(entry->dev);
 	struct drm_printer p = drm_seq_file_printer(m);
-	int idx;
 
-	if (drm_dev_enter(&ldev->drm, &idx)) {
-		if (ldev->hw.features & LOOM_FEATURE_RAS)
-			drm_printf(&p, "corrected: %llu\nuncorrected: %llu\n",
-				   loom_read64(ldev, LOOM_REG_RAS_CE_COUNT),
-				   loom_read64(ldev, LOOM_REG_RAS_UE_COUNT));
-		drm_dev_exit(idx);
-	}
 	drm_printf(&p, "dropped: %u\n", READ_ONCE(ldev->ras->dropped));
 	loom_hbm_show_retired(&ldev->hbm, &p);
 	return 0;
