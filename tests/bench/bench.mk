@@ -32,6 +32,14 @@ $(BIN)/bench_matmul: $(BENCH_OBJ)/bench_matmul.o $(OBJ)/tests/lib/card.o \
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -o $@ $^ -lm -pthread
 
+# Runs in the guest: what a submit costs there.
+$(BENCH_OBJ)/cost.o: CPPFLAGS += -I.
+$(BIN)/bench-cost: $(BENCH_OBJ)/cost.o $(OBJ)/tests/selftests/card.o \
+		   $(OBJ)/tests/lib/tap.o
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^
+all: $(BIN)/bench-cost
+
 tests: $(BENCH_TRIES)
 
 # BENCH passes options on, for instance BENCH="--only 'gemm/*'".
@@ -40,6 +48,7 @@ bench:
 	@tools/env/packages.sh install bench >/dev/null
 	@tools/env/setup.sh all bench-programs
 	@tests/bench/bench $(BENCH)
+	@tests/bench/cost.py --json
 bench-programs: $(BENCHES)
 bench-matmul: $(BIN)/bench_matmul
 	@$<

@@ -29,7 +29,12 @@ _CPU = {
     "kvm": "host",
 }
 
-_ACCEL = {"tcg": "tcg,thread=multi", "kvm": "kvm"}
+
+def _accelerator(accel, cpus):
+    """QEMU's -accel.  With -icount all processors must share one thread."""
+    if accel != "tcg":
+        return accel
+    return "tcg,thread=multi" if cpus > 1 else "tcg,thread=single"
 
 
 def _quote(value):
@@ -65,7 +70,7 @@ def command_line(options, plan):
     args = [plan.qemu.path, "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot",
             "-machine", "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off,hpet=off",
-            "-accel", _ACCEL[plan.accel], "-cpu", _CPU[plan.accel],
+            "-accel", _accelerator(plan.accel, options.cpus), "-cpu", _CPU[plan.accel],
             "-smp", str(options.cpus), "-m", options.mem,
             "-kernel", plan.kernel.image, "-initrd", plan.initramfs,
             "-append", " ".join(filter(None, append)),
