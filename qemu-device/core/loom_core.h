@@ -236,6 +236,14 @@ void *loom_core_save(struct loom_core *core, size_t *len);
 const char *loom_core_load(struct loom_core *core, const void *data, size_t len,
 			   char *why, size_t why_len);
 
+/*
+ * The configuration alone, for who wants to know early whether a state will fit:
+ * as loom_core_save() and loom_core_load(), but nothing changes.
+ */
+void *loom_core_save_config(struct loom_core *core, size_t *len);
+const char *loom_core_check_config(struct loom_core *core, const void *data,
+				   size_t len, char *why, size_t why_len);
+
 /** loom_core_state_max() - an upper bound of the length of a saved state */
 size_t loom_core_state_max(const struct loom_core_config *cfg);
 

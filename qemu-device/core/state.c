@@ -302,13 +302,20 @@ static void head_state(struct loom_archive *a)
 			   "this one reads %u", version, LOOM_STATE_VERSION);
 }
 
-static void whole_state(struct loom_archive *a)
+#define ALL_SECTIONS	(sizeof(sections) / sizeof(sections[0]))
+#define CONFIG_ONLY	1
+
+static void whole_state(struct loom_archive *a, unsigned int count)
 {
 	unsigned int i;
 
 	head_state(a);
-	for (i = 0; i < sizeof(sections) / sizeof(sections[0]) && !a->failed; i++)
+	for (i = 0; i < count && !a->failed; i++)
 		loom_state_section(a, sections[i].name, sections[i].contents);
+	if (a->load)
+		loom_state_require(a, a->at == a->end,
+				   "%zu bytes follow the last one",
+				   a->end - a->at);
 }
 
 /* Save -------------------------------------------------------------------- */
@@ -323,22 +330,34 @@ static bool is_busy(const struct loom_core *core)
 	return false;
 }
 
-void *loom_core_save(struct loom_core *core, size_t *len)
+static void *save(struct loom_core *core, unsigned int count, size_t *len)
 {
 	struct loom_archive a = { .core = core };
 
-	loom_lock(core);
-	if (!is_busy(core))
-		whole_state(&a);
-	loom_unlock(core);
-	if (a.failed)
+	whole_state(&a, count);
+	if (a.failed) {
 		loom_log(core, LOOM_LOG_HOST, "cannot save: %s", a.why);
-	if (a.failed || !a.at) {
 		free(a.data);
 		return NULL;
 	}
 	*len = a.at;
 	return a.data;
+}
+
+void *loom_core_save(struct loom_core *core, size_t *len)
+{
+	void *data = NULL;
+
+	loom_lock(core);
+	if (!is_busy(core))
+		data = save(core, ALL_SECTIONS, len);
+	loom_unlock(core);
+	return data;
+}
+
+void *loom_core_save_config(struct loom_core *core, size_t *len)
+{
+	return save(core, CONFIG_ONLY, len);
 }
 
 size_t loom_core_state_max(const struct loom_core_config *cfg)
@@ -384,6 +403,25 @@ static void restart(struct loom_core *core)
 		       atomic_load(&core->inject.later);
 }
 
+static const char *outcome(const struct loom_archive *a, char *why, size_t len)
+{
+	if (!a->failed)
+		return NULL;
+	snprintf(why, len, "%s", a->why);
+	return why;
+}
+
+const char *loom_core_check_config(struct loom_core *core, const void *data,
+				   size_t len, char *why, size_t why_len)
+{
+	struct loom_archive a = {
+		.core = core, .load = true, .data = (uint8_t *)data, .end = len,
+	};
+
+	whole_state(&a, CONFIG_ONLY);
+	return outcome(&a, why, why_len);
+}
+
 const char *loom_core_load(struct loom_core *core, const void *data, size_t len,
 			   char *why, size_t why_len)
 {
@@ -393,18 +431,13 @@ const char *loom_core_load(struct loom_core *core, const void *data, size_t len,
 
 	loom_lock(core);
 	forget(core);
-	whole_state(&a);
-	loom_state_require(&a, a.at == a.end, "%zu bytes follow the last one",
-			   a.end - a.at);
+	whole_state(&a, ALL_SECTIONS);
 	if (a.failed)
 		forget(core);
 	else
 		restart(core);
 	loom_unlock(core);
-	if (!a.failed)
-		return NULL;
-	snprintf(why, why_len, "%s", a.why);
-	return why;
+	return outcome(&a, why, why_len);
 }
 
 /* Pause ------------------------------------------------------------------- */

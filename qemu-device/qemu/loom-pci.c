@@ -145,7 +145,10 @@ static void loom_deliver(void *opaque)
 {
     LoomState *s = opaque;
 
-    loom_core_deliver(s->core);
+    /* They are part of a stopped card's state. */
+    if (!s->stopped) {
+        loom_core_deliver(s->core);
+    }
 }
 
 static void loom_run(void *opaque)
@@ -157,8 +160,7 @@ static void loom_run(void *opaque)
     }
 }
 
-/* A guest access may have made work. */
-static void loom_kick(LoomState *s)
+void loom_kick(LoomState *s)
 {
     if (!s->num_workers) {
         qemu_bh_schedule(s->run_bh);
@@ -262,7 +264,7 @@ static const MemoryRegionOps loom_doorbells_ops = {
  * Configuration space and reset
  */
 
-static void loom_update_bus_master(LoomState *s)
+void loom_update_bus_master(LoomState *s)
 {
     PCIDevice *pci_dev = PCI_DEVICE(s);
     uint16_t command = pci_get_word(pci_dev->config + PCI_COMMAND);
@@ -486,11 +488,13 @@ static bool loom_init_core(LoomState *s, Error **errp)
                                         &dev->mem_reentrancy_guard);
     s->run_bh = qemu_bh_new_guarded(loom_run, s, &dev->mem_reentrancy_guard);
     loom_dma_init(s);
+    loom_state_init(s);
     return true;
 }
 
 static void loom_exit_core(LoomState *s)
 {
+    loom_state_fini(s);
     loom_dma_fini(s);
     qemu_bh_delete(s->run_bh);
     qemu_bh_delete(s->deliver_bh);
@@ -624,11 +628,6 @@ static void loom_instance_init(Object *obj)
     loom_core_config_default(&s->cfg);
     s->cfg.serial = 0;
 }
-
-static const VMStateDescription loom_vmstate = {
-    .name = "loom",
-    .unmigratable = 1,
-};
 
 static void loom_class_init(ObjectClass *klass, void *data)
 {

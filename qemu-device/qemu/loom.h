@@ -5,6 +5,7 @@
  * loom-dma.c   system memory, also behind an emulated IOMMU
  * loom-fault.c faults on demand, and those that concern the bus
  * loom-rebar.c the HBM BAR: its size and what it shows
+ * loom-state.c snapshots and migration
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,6 +18,7 @@
 #include "exec/memory.h"
 #include "hw/pci/pci_device.h"
 #include "system/hostmem.h"
+#include "system/runstate.h"
 
 #include "core/loom_core.h"
 #include "uapi/loom/loom_regs.h"
@@ -66,6 +68,11 @@ struct LoomState {
     QEMUBH *deliver_bh;
     QEMUBH *run_bh;
 
+    /* The VM is stopped, and the card was quiet when it was */
+    VMChangeStateEntry *vm_change;
+    bool stopped;
+    bool quiet;
+
     /* Transfers that wait for the BQL; changes of these wake dma_cond */
     QEMUBH *dma_bh;
     QemuMutex dma_lock;
@@ -88,6 +95,22 @@ static inline const char *loom_id(LoomState *s)
 {
     return DEVICE(s)->id ?: "loom";
 }
+
+/* loom-pci.c */
+
+/* There may be work; without workers, the main loop has to do it. */
+void loom_kick(LoomState *s);
+
+/* From configuration space: may the card use the bus? */
+void loom_update_bus_master(LoomState *s);
+
+/* loom-state.c */
+
+extern const VMStateDescription loom_vmstate;
+
+/* With the core and before the workers; before the core is gone. */
+void loom_state_init(LoomState *s);
+void loom_state_fini(LoomState *s);
 
 /* loom-dma.c */
 
