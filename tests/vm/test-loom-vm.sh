@@ -79,7 +79,7 @@ err_has() { grep -qF -- "$1" "$work/err"; }
 returned() { [ "$status" -eq "$1" ] && qemu_is_gone; }
 
 echo "TAP version 13"
-echo "1..23"
+echo "1..25"
 
 # What a command gets and gives back, all in one boot.
 cat >"$work/inside.sh" <<'INSIDE'
@@ -184,6 +184,15 @@ start --dry-run --cards 2 --device-opts hbm-size=2G
 finish
 returned 0 && grep -qF "loom,bus=rp1,id=card1,hbm-size=2G" "$work/out"
 check $? "dry_run_prints_each_card"
+
+bare --no-share --add "$work/in" -- /bin/sh -c \
+	'read -r line <"$0"; echo "first: $line"; [ -e /usr ] && echo shared; exit 9' "$work/in"
+returned 9 && out_has "first: 1" && ! out_has shared
+check $? "vm_without_shares_has_what_was_added"
+
+bare --add "$work/in" -- true
+returned 125 && err_has "--add needs --no-share"
+check $? "option_without_its_companion_is_explained"
 
 # A shell on a terminal.  The fifo has no end while we have it open, for script
 # would pass that on as Ctrl-D.

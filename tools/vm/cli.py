@@ -7,7 +7,8 @@ import signal
 import time
 import types
 
-from . import errors, initramfs, kernellog, machine, options, parts, session, terminal
+from . import (errors, initramfs, kernellog, machine, options, parts, qcow2, ramroot,
+               session, terminal)
 from .errors import Problem, Stopped, TimedOut
 from .terminal import say
 
@@ -106,6 +107,8 @@ def _make_plan(top, chosen):
     plan.qemu = parts.Qemu(top)
     plan.kernel = _kernel(top, chosen)
     wanted = list(initramfs.BOOT_MODULES)
+    if chosen.no_share:
+        wanted = [name for name in wanted if name not in initramfs.SHARE_MODULES]
     if not chosen.no_driver:
         built = "build/module-debug" if chosen.debug_kernel else "build/module"
         path = os.path.abspath(chosen.module or os.path.join(top, built, "loom.ko"))
@@ -115,12 +118,29 @@ def _make_plan(top, chosen):
         if newer:
             say(f"note: {newer} is newer than loom.ko; tools/env/module.sh builds it")
     modules = initramfs.Modules(plan.kernel.modules).in_load_order(wanted)
-    plan.initramfs = initramfs.build(modules, os.path.join(top, "tools/vm/guest-init.c"), work)
-    plan.shares = [(f"share{i}", path) for i, path in enumerate([top, *chosen.rw])]
+    plan.initramfs = initramfs.build(modules, os.path.join(top, "tools/vm/guest-init.c"), work,
+                                     _files(top, chosen, plan))
+    shared = [] if chosen.no_share else [top, *chosen.rw]
+    plan.shares = [(f"share{i}", path) for i, path in enumerate(shared)]
+    if chosen.snapshots:
+        qcow2.create(chosen.snapshots)
     if chosen.qmp:
         machine.check_socket_path(chosen.qmp)
     _tidy(work)
     return plan
+
+
+def _files(top, chosen, plan):
+    """What the initramfs of a VM without shares has to contain."""
+    if not chosen.no_share:
+        return ()
+    files = ramroot.Files()
+    files.add(ramroot.program(chosen.command[0], chosen.cwd or top, os.environ.get("PATH")))
+    for path in chosen.add:
+        files.add(path)
+    if plan.driver:
+        files.add(plan.driver.path)
+    return files.items()
 
 
 def _terminal_kind(chosen):
@@ -158,7 +178,6 @@ def _shell():
 def _make_setup(top, chosen, plan, mark):
     """What guest-init is told; the keys are those of its receive_setup()."""
     setup = {
-        "modules": os.path.realpath(os.path.dirname(plan.kernel.modules)),
         "cwd": os.path.abspath(chosen.cwd) if chosen.cwd else top,
         "done-mark": mark,
         "nodes": chosen.cards,
@@ -168,6 +187,9 @@ def _make_setup(top, chosen, plan, mark):
         "env": _environment(chosen),
         "arg": chosen.command or [_shell()],
     }
+    if not chosen.no_share:
+        setup["modules"] = os.path.realpath(os.path.dirname(plan.kernel.modules))
+    setup["root"] = "memory" if chosen.no_share else "host"
     if plan.driver:
         setup["driver"] = plan.driver.path
         setup["driver-options"] = chosen.driver_opts
@@ -213,7 +235,10 @@ def _run(top, chosen):
         print(" ".join(words).replace(" -", " \\\n  -"))
         return 0
 
-    mark = f"loom-vm: end of command {os.getpid()}"
+    mark = "loom-vm: end of command"
+    if not chosen.no_share:
+        # Else the guest may outlive us and log it to another loom-vm.
+        mark += f" {os.getpid()}"
     log = kernellog.KernelLog(plan.console, mark)
     setup = _make_setup(top, chosen, plan, mark)
     with open(plan.console, "wb"):

@@ -2,7 +2,8 @@
 /*
  * guest-init - process 1 of the VM that tools/loom-vm boots
  *
- * It is the only program in the initramfs.  It talks to loom-vm on the host over
+ * It is the only program in the initramfs, unless the VM shares no files
+ * (loom-vm --no-share).  It talks to loom-vm on the host over
  * one virtio-serial port, so that the kernel's console carries nothing but the
  * kernel's messages:
  *
@@ -75,7 +76,8 @@ enum terminal {
 
 /* What SETUP says, a sequence of "key=value" strings each ended by a NUL. */
 struct setup {
-	char *modules;		/* directory that becomes /lib/modules */
+	char *modules;		/* directory that becomes /lib/modules, or NULL */
+	bool root_is_memory;	/* nothing is shared; all files are in the initramfs */
 	char *cwd;
 	char *driver;		/* path of loom.ko, or NULL */
 	char *driver_options;
@@ -273,6 +275,8 @@ static void receive_setup(struct setup *setup)
 		*value++ = '\0';
 		if (!strcmp(entry, "modules"))
 			setup->modules = value;
+		else if (!strcmp(entry, "root"))
+			setup->root_is_memory = !strcmp(value, "memory");
 		else if (!strcmp(entry, "cwd"))
 			setup->cwd = value;
 		else if (!strcmp(entry, "driver"))
@@ -369,6 +373,13 @@ static void enter_host_root(void)
 	if (chdir("/newroot") || mount(".", "/", NULL, MS_MOVE, NULL) ||
 	    chroot(".") || chdir("/"))
 		fail("cannot enter the host's root: %s", strerror(errno));
+}
+
+/* What programs expect that the initramfs has not. */
+static void complete_memory_root(const struct setup *setup)
+{
+	make_dirs("/tmp");
+	make_dirs(setup->cwd);
 }
 
 static void link_dev(const char *target, const char *path)
@@ -838,7 +849,10 @@ int main(void)
 	open_port();
 	send_frame(FRAME_HELLO, "", 0);
 	receive_setup(&setup);
-	enter_host_root();
+	if (setup.root_is_memory)
+		complete_memory_root(&setup);
+	else
+		enter_host_root();
 	step("root mounted");
 	complete_root();
 	start_loopback();

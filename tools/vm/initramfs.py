@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Make the initramfs: guest-init and the modules that it loads."""
+"""Make the initramfs: guest-init, the modules that it loads, and files."""
 import gzip
 import hashlib
 import lzma
@@ -12,6 +12,8 @@ from .errors import Problem
 # What leads from a kernel to the host's root and to the port that loom-vm
 # listens on.
 BOOT_MODULES = ("virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay")
+# Of these, what a VM without shared files can do without.
+SHARE_MODULES = ("9pnet_virtio", "9p", "overlay")
 
 
 class Modules:
@@ -76,6 +78,7 @@ class _Cpio:
     def __init__(self, file):
         self._file = file
         self._inode = 0
+        self._directories = {""}
 
     def add(self, name, mode, data=b"", device=(0, 0)):
         """Append a file, a directory or a device."""
@@ -84,6 +87,13 @@ class _Cpio:
         head = b"070701" + b"".join(b"%08X" % field for field in fields)
         for part in (head + name.encode() + b"\0", data):
             self._file.write(part + bytes(-len(part) % 4))
+
+    def add_directory(self, name):
+        """Append a directory and those above it, unless they are there."""
+        if name not in self._directories:
+            self.add_directory(os.path.dirname(name))
+            self.add(name, stat.S_IFDIR | 0o755)
+            self._directories.add(name)
 
     def finish(self):
         """Write the end of the archive."""
@@ -102,45 +112,59 @@ def _compile(source, output):
         raise Problem(f"cannot compile {source}:\n{result.stdout.decode(errors='replace')}")
 
 
-def _write(path, init, modules):
+def _add_files(archive, files):
+    for name, source in files:
+        archive.add_directory(os.path.dirname(name).lstrip("/"))
+        with open(source, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            archive.add(name.lstrip("/"), stat.S_IFREG | stat.S_IMODE(mode), file.read())
+
+
+def _write(path, init, modules, files):
     with open(path, "wb") as file:
         archive = _Cpio(file)
-        archive.add("dev", stat.S_IFDIR | 0o755)
+        archive.add_directory("dev")
         # Without it the kernel starts init without stdin, stdout and stderr.
         archive.add("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
         with open(init, "rb") as program:
             archive.add("init", stat.S_IFREG | 0o755, program.read())
-        archive.add("modules", stat.S_IFDIR | 0o755)
+        archive.add_directory("modules")
         for module in modules:
             archive.add(f"modules/{Modules.name(module)}.ko", stat.S_IFREG | 0o644,
                         _uncompressed(module))
         order = "".join(f"{Modules.name(module)}.ko\n" for module in modules)
         archive.add("modules/order", stat.S_IFREG | 0o644, order.encode())
+        _add_files(archive, files)
         archive.finish()
 
 
-def _key(modules, source):
+def _key(modules, source, files):
     digest = hashlib.sha256()
     for path in (source, __file__):
         with open(path, "rb") as file:
             digest.update(file.read())
     for module in modules:
         digest.update(f"{module} {os.stat(module).st_mtime_ns}\n".encode())
+    for name, file in files:
+        status = os.stat(file)
+        digest.update(f"{name} {status.st_mtime_ns} {status.st_size}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def build(modules, source, directory):
-    """Return the path of an initramfs with guest-init and these modules.
+def build(modules, source, directory, files=()):
+    """Return the path of an initramfs with guest-init, modules and files.
+
+    Files are pairs of the path in the VM and the path here.
 
     It is kept for the next time.  Concurrent callers are safe: each writes
     files of its own and renames them.
     """
-    path = os.path.join(directory, f"initramfs-{_key(modules, source)}.cpio")
+    path = os.path.join(directory, f"initramfs-{_key(modules, source, files)}.cpio")
     if not os.path.exists(path):
         temporary = f"{path}.{os.getpid()}"
         try:
             _compile(source, temporary + ".init")
-            _write(temporary, temporary + ".init", modules)
+            _write(temporary, temporary + ".init", modules, files)
             os.rename(temporary, path)
         finally:
             for leftover in (temporary, temporary + ".init"):

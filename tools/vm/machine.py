@@ -79,10 +79,15 @@ def command_line(options, plan):
             "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=vm,fd={plan.port}",
             "-device", "virtserialport,chardev=vm,name=loom.vm"]
-    args += _share("root", "/", readonly=True)
+    if not options.no_share:
+        args += _share("root", "/", readonly=True)
     for tag, path in plan.shares:
         args += _share(tag, path, readonly=False)
     args += _cards(options)
+    if options.snapshots:
+        args += ["-drive", f"if=none,id=snapshots,format=qcow2,file={_quote(options.snapshots)}"]
+    if options.incoming:
+        args += ["-incoming", options.incoming]
     if options.qmp:
         args += ["-qmp", f"unix:{_quote(options.qmp)},server=on,wait=off"]
     return args + options.qemu_arg

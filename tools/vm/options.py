@@ -77,6 +77,12 @@ def _directory(text):
     return os.path.realpath(text)
 
 
+def _file(text):
+    if not os.path.exists(text):
+        raise argparse.ArgumentTypeError(f"there is no file '{text}'")
+    return os.path.abspath(text)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(errors.NOT_RUN, f"loom-vm: {message}; see loom-vm --help\n")
@@ -130,6 +136,18 @@ def _parser():
         help="give COMMAND a terminal: for gdb, top, ...")
     add("--no-stdin", action="store_true", help="give COMMAND an empty standard input")
 
+    add = parser.add_argument_group("snapshots and migration").add_argument
+    add("--no-share", action="store_true",
+        help="share no files: the VM has in its memory COMMAND's program with its "
+             "libraries, and what --add names; only such a VM can be saved and migrated")
+    add("--add", type=_file, action="append", default=[], metavar="PATH",
+        help="with --no-share, a file or directory that the VM has too")
+    add("--snapshots", metavar="FILE",
+        help="disk image for the monitor's savevm and loadvm; made if there is none")
+    add("--incoming", metavar="URI",
+        help="go on with a VM that migrates here, e.g. unix:PATH or tcp:HOST:PORT; "
+             "give all other options as there")
+
     add = parser.add_argument_group("testing and debugging").add_argument
     add("--qemu-arg", action="append", default=[], metavar="ARG",
         help="pass ARG to QEMU (--qemu-arg=-ARG when it begins with a dash)")
@@ -155,4 +173,16 @@ def parse(args):
     if options.debug_kernel and options.kernel:
         parser.error("--debug-kernel and --kernel exclude each other")
     options.command = command
+    _check_no_share(options)
     return options
+
+
+def _check_no_share(options):
+    if options.no_share and not options.command:
+        raise errors.Problem("--no-share needs a COMMAND; for a shell: --add /bin/ls ... "
+                             "--tty -- /bin/bash")
+    if options.no_share and options.rw:
+        raise errors.Problem("--no-share and --rw contradict each other")
+    for name in ("add", "incoming"):
+        if getattr(options, name) and not options.no_share:
+            raise errors.Problem(f"--{name} needs --no-share")

@@ -51,6 +51,8 @@ class Session:
     def run(self):
         """Return the command's exit status."""
         told = False
+        if self._options.incoming:
+            self._command_runs()
         while self._status is None:
             self._step()
             elapsed = time.monotonic() - self._began
@@ -205,13 +207,16 @@ class Session:
             self.note(body.decode(errors="replace"))
         elif kind == b"S":
             self.note("command started")
-            self._running = True
-            self._start_stdin()
+            self._command_runs()
         elif kind == b"F":
             raise BootFailed(body.decode(errors="replace"))
         elif kind == b"X":
             self._status = body[0]
             self.note(f"command ended with status {self._status}")
+
+    def _command_runs(self):
+        self._running = True
+        self._start_stdin()
 
     def _on_qemu(self, _):
         """Show QEMU's own words."""
