@@ -149,6 +149,11 @@ static int loom_put_core(QEMUFile *f, void *pv, size_t size,
     void *data;
     size_t len = 0;
 
+    if (s->dead) {
+        error_report("%s: cannot save the card: a fault keeps it from "
+                     "answering", loom_id(s));
+        return -EBUSY;
+    }
     if (!s->quiet) {
         error_report("%s: cannot save the card: a command ran for more than "
                      "%d ms when the VM was stopped; try again",
@@ -206,10 +211,31 @@ static const VMStateDescription loom_vmstate_config = {
     }
 };
 
+static const VMStateDescription loom_vmstate_late = {
+    .name = "loom-late",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_TIMER(timer, LoomLate),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
+static int loom_pre_load(void *opaque)
+{
+    loom_rebar_pre_load(opaque);
+    return 0;
+}
+
 static int loom_post_load(void *opaque, int version_id)
 {
     LoomState *s = opaque;
 
+    if (!loom_rebar_post_load(s)) {
+        error_report("%s: cannot load the card: its HBM BAR has an impossible "
+                     "size or address", loom_id(s));
+        return -EINVAL;
+    }
     loom_update_bus_master(s);
     s->quiet = true;
     return 0;
@@ -219,6 +245,7 @@ const VMStateDescription loom_vmstate = {
     .name = "loom",
     .version_id = 1,
     .minimum_version_id = 1,
+    .pre_load = loom_pre_load,
     .post_load = loom_post_load,
     .fields = (const VMStateField[]) {
         VMSTATE_PCI_DEVICE(parent_obj, LoomState),
@@ -226,6 +253,8 @@ const VMStateDescription loom_vmstate = {
                        vmstate_pcie_aer_log, PCIEAERLog),
         VMSTATE_MSIX(parent_obj, LoomState),
         LOOM_VMSTATE_WHOLE("core", loom_info_core),
+        VMSTATE_STRUCT_ARRAY(late, LoomState, LOOM_MAX_VECTORS, 1,
+                             loom_vmstate_late, LoomLate),
         VMSTATE_END_OF_LIST()
     }
 };

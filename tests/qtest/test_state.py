@@ -11,6 +11,7 @@ import tempfile
 
 import pci
 import tap
+import test_rebar
 import uapi
 from card import Bench, Load, command, event, nop
 from qtest import Machine, QmpError, wait_for
@@ -169,6 +170,20 @@ def migration_keeps_a_card_asleep_or_without_bus():
         assert not card.interrupted(2)
         card.set_command(pci.COMMAND_MEMORY | pci.COMMAND_MASTER)
         card.wait_interrupt(2)
+
+
+@test
+def migration_moves_the_size_of_the_hbm_bar_and_its_window():
+    with Bench(**SMALL) as bench, Hops(bench) as hops:
+        card, = bench.cards
+        test_rebar.resize(card, 16)
+        test_rebar.mark(card, 20 << 20)
+        hops.hop()
+        assert test_rebar.look(card, 4 << 20) == (20 << 20) + 1
+        assert test_rebar.size(card) == 16
+        card.write64(uapi.LOOM_REG_HBM_WINDOW, 0)
+        test_rebar.resize(card, 32)
+        assert test_rebar.look(card, 20 << 20) == (20 << 20) + 1
 
 
 def with_property(arguments, name, value):
