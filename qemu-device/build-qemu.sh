@@ -32,6 +32,9 @@ Builds $binary and prints its path as the last line of stdout.
                     by itself), fetching it if needed
   --sanitizers      build with the address and undefined-behaviour sanitizers
                     and debug information
+  --fuzz            build qemu-fuzz-x86_64 instead: QEMU's generic fuzzer, with
+                    the sanitizers, clang and no device that the card does not
+                    need
   --update          ask the suite for a newer QEMU (otherwise the version that
                     was built first stays)
   --jobs N          parallel compile jobs (default: number of processors)
@@ -132,6 +135,10 @@ core_meson() {
 }
 
 configure_args() {
+	if $fuzz; then
+		fuzz_args
+		return
+	fi
 	printf '%s\n' --target-list=x86_64-softmmu --without-default-features \
 		--enable-system --enable-tcg --enable-kvm --enable-virtfs \
 		--enable-attr --enable-fdt=system --disable-docs \
@@ -144,6 +151,33 @@ configure_args() {
 	fi
 }
 
+# No CPU runs in the fuzzer, so there is no TCG; KVM is there because QEMU wants
+# an accelerator.  -O1 as in tests/fuzz.
+fuzz_args() {
+	printf '%s\n' --target-list=x86_64-softmmu --without-default-features \
+		--enable-system --disable-tcg --enable-kvm --cc=clang \
+		--enable-fuzzing --enable-asan --enable-ubsan \
+		--disable-debug-info -Doptimization=1 --disable-werror \
+		--without-default-devices --with-devices-x86_64=loom-fuzz \
+		--disable-docs --disable-install-blobs --disable-download \
+		"--firmwarepath=$firmware"
+}
+
+# What there is besides the card in the fuzzer's machine.
+fuzz_devices() {
+	printf '%s\n' CONFIG_Q35=y CONFIG_PCIE_PORT=y CONFIG_LOOM=y
+}
+
+# All that needs a build directory of its own when it changes.
+build_key() {
+	configure_args
+	if $fuzz; then
+		fuzz_devices
+	fi
+	echo "$python"
+	cat /etc/os-release
+}
+
 hash_of() {
 	sha256sum | cut -c1-16
 }
@@ -153,7 +187,7 @@ name_things() {
 	version=$(cat "$cache/version" 2>/dev/null || echo none)
 	# The hash covers the host too: after an upgrade of the distribution
 	# the old objects do not link.
-	config=$( (configure_args; echo "$python"; cat /etc/os-release) | hash_of)
+	config=$(build_key | hash_of)
 	device=$( (device_files | cut -f1 | sort; core_meson
 		device_files | cut -f2 | sort | xargs -d '\n' cat) | hash_of)
 	tree=$cache/src-${version#*:}
@@ -169,10 +203,10 @@ name_things() {
 
 install_packages() {
 	local missing
-	missing=$("$packages" missing build-qemu)
+	missing=$("$packages" missing "${purposes[@]}")
 	if [ -n "$missing" ]; then
 		say "installing packages: ${missing//$'\n'/ }"
-		run "installing packages" "$packages" install build-qemu
+		run "installing packages" "$packages" install "${purposes[@]}"
 	fi
 }
 
@@ -286,6 +320,7 @@ install_device() {
 		put "$to/$name" <"$file"
 	done
 	core_meson | put "$to/core/meson.build"
+	fuzz_devices | put "$source/configs/devices/x86_64-softmmu/loom-fuzz.mak"
 	# Files that we have no longer.
 	(cd "$to" && find . -type f | sed 's|^\./||' | sort) |
 		comm -23 - <( (device_files | cut -f1; echo core/meson.build) | sort) |
@@ -333,23 +368,30 @@ compile() {
 	need_space 300
 	: >"$log"
 	if ! NINJA_STATUS='[%f/%t] ' ninja -C "$build" -j "$jobs" \
-	     qemu-system-x86_64 2>&1 | show_progress; then
+	     "$program" 2>&1 | show_progress; then
 		# The first error is what matters; ninja prints it after FAILED.
 		tail -n 20 "$log" >&2
 		die "compiling failed (log: $log)"
 	fi
 }
 
-install_binary() {
-	local dir devices
-	dir=$(dirname "$bin")
-	devices=$("$build/qemu-system-x86_64" -device help 2>&1)
+# The fuzzer knows no -device help.
+check_binary() {
+	local devices
+	$fuzz && return
+	devices=$("$build/$program" -device help 2>&1)
 	case $devices in
 	*'"loom"'*) ;;
 	*) die "the finished QEMU lacks the loom device (log: $log)" ;;
 	esac
+}
+
+install_binary() {
+	local dir
+	dir=$(dirname "$bin")
+	check_binary
 	mkdir -p "$dir"
-	cp "$build/qemu-system-x86_64" "$bin.new"
+	cp "$build/$program" "$bin.new"
 	mv "$bin.new" "$bin"
 	# Keep the binaries used within a month, and one version's source.
 	find "$cache/bin" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
@@ -386,6 +428,7 @@ build_all() {
 main() {
 	local action=build
 	sanitizers=false
+	fuzz=false
 	update=false
 	jobs=$(nproc)
 	while [ $# -gt 0 ]; do
@@ -393,6 +436,7 @@ main() {
 		--print-path) action=path ;;
 		--print-firmware) action=firmware ;;
 		--sanitizers) sanitizers=true ;;
+		--fuzz) fuzz=true ;;
 		--update) update=true ;;
 		--jobs)
 			[ $# -ge 2 ] || { usage >&2; exit 2; }
@@ -409,6 +453,13 @@ main() {
 	/*[\ :]* | [!/]*) die "QEMU cannot be built in '$cache': set XDG_CACHE_HOME to an absolute path without spaces and colons" ;;
 	esac
 	firmware=$cache/firmware
+	program=qemu-system-x86_64
+	purposes=(build-qemu)
+	if $fuzz; then
+		program=qemu-fuzz-x86_64
+		binary=qemu-fuzz-x86_64-loom
+		purposes+=(fuzz)
+	fi
 	name_things
 	case $action in
 	path)

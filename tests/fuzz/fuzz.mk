@@ -61,6 +61,7 @@ fuzz-targets: $(FUZZ_BINS)
 fuzz:
 	@tools/env/packages.sh install fuzz
 	@$(MAKE) --no-print-directory fuzz-targets
+	@qemu-device/build-qemu.sh --fuzz >/dev/null
 	@tests/fuzz/run-fuzz.sh $(FUZZ_TIME)
 
 fuzz-corpus: fuzz-targets

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# run-fuzz.sh - run the fuzz targets in build/fuzz
+# run-fuzz.sh - run the fuzz targets in build/fuzz, and QEMU's on the card
 #
 # Each starts from its inputs in tests/fuzz/corpus.  What it finds on the way is
 # kept in build/fuzz/corpus, what breaks it in build/fuzz/crashes.
 set -u
 cd "$(dirname "$0")/../.." || exit
 
-all="mmio cmd pt vec state asm"
+all="mmio cmd pt vec state asm qemu"
 targets=${FUZZ_TARGETS:-$all}
 at_once=${FUZZ_JOBS:-2}
 build=build/fuzz
@@ -22,20 +22,41 @@ usage: run-fuzz.sh SECONDS   fuzz each target for so long, $at_once at a time
        run-fuzz.sh --list    name the targets
 
 FUZZ_TARGETS="mmio pt" picks targets, FUZZ_JOBS=1 how many run at a time.
+The target "qemu" needs qemu-device/build-qemu.sh --fuzz.
 USAGE
 }
 
 # An input may take 5 seconds; a slow one is a finding like a crash.
-options=(-timeout=5 -rss_limit_mb=1024 -malloc_limit_mb=64 -max_len=768
-	-len_control=20 -print_final_stats=1)
+options=(-timeout=5 -malloc_limit_mb=64 -print_final_stats=1)
 export UBSAN_OPTIONS=print_stacktrace=1
+
+# The machine for QEMU's fuzzer: HBM begins as qemu-hbm.py makes it.  On the
+# root bus, for the fuzzer finds nothing behind a bridge.
+export QEMU_FUZZ_OBJECTS="loom*"
+export QEMU_FUZZ_ARGS="-machine q35 -nodefaults \
+-object memory-backend-file,id=hbm,mem-path=$build/qemu.hbm,size=16M,share=off \
+-device loom,hbm=hbm,sram-size=2M,num-queues=4,num-contexts=4,workers=0"
+
+# command_of TARGET - fill in program
+command_of() {
+	if [ "$1" = qemu ]; then
+		program=("$(qemu-device/build-qemu.sh --fuzz --print-path)"
+			--fuzz-target=generic-fuzz -max_len=4096
+			-rss_limit_mb=2048 -detect_leaks=0 -dict=tests/fuzz/qemu.dict)
+		tests/fuzz/qemu-hbm.py "$build/qemu.hbm"
+	else
+		program=("$build/fuzz_$1" -max_len=768 -len_control=20
+			-rss_limit_mb=1024)
+	fi
+}
 
 # fuzz TARGET ARGS... - one run; its output in a log
 fuzz() {
-	local target=$1
+	local target=$1 program
 	shift
 	mkdir -p "$build/crashes" "$build/corpus/$target"
-	nice -n 15 "$build/fuzz_$target" "${options[@]}" \
+	command_of "$target"
+	nice -n 15 "${program[@]}" "${options[@]}" \
 		"-artifact_prefix=$build/crashes/$target-" "$@" \
 		>"$build/$target.log" 2>&1
 }

@@ -73,9 +73,14 @@ flock -n 9 || {
 	flock 9
 }
 
-# Only tests need a second compiler.
+# Only tests need a second compiler, and QEMU's fuzzer.
 purposes=(host build-qemu)
-[[ " $* " == *" tests "* ]] && purposes+=(fuzz)
+fuzz=false
+if [[ " $* " == *" tests "* ]]; then
+	purposes+=(fuzz)
+	fuzz=true
+	steps=6
+fi
 
 begin "packages" $logs/packages.log
 : >"$log"
@@ -96,6 +101,13 @@ begin "guest kernel" $logs/kernel.log
 wait $kernel || failed
 trap - EXIT
 end
+
+if $fuzz; then
+	begin "QEMU's fuzzer with the card; the first time some minutes" $logs/qemu-fuzz.log
+	: >"$log"
+	watched qemu-device/build-qemu.sh --fuzz || failed
+	end
+fi
 
 begin "programs" $logs/make.log
 quiet make -j"$(nproc)" "${@:-all}" || failed
