@@ -272,7 +272,7 @@ void loom_device_unplug(struct loom_device *ldev)
 {
 	unsigned int i;
 
-	loom_reset_thaw(ldev);
+	loom_reset_thaw(ldev, false);
 	drm_dev_unplug(&ldev->drm);
 	/* If the card was pulled these go nowhere. */
 	if (loom_device_reset_hw(ldev))

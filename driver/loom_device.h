@@ -105,8 +105,12 @@ struct loom_reset_state {
 	struct work_struct wedged_work;
 	/** @away: HBM does not answer the CPU; written with reset_lock */
 	bool away;
-	/** @frozen: the PCI core is recovering the slot; reset_lock is written */
+	/** @frozen: the PCI core is recovering the slot; written with reset_lock */
 	bool frozen;
+	/** @thawed: woken when @frozen ends */
+	wait_queue_head_t thawed;
+	/** @give_up: ends @frozen if the PCI core does not */
+	struct delayed_work give_up;
 };
 
 /**
@@ -217,10 +221,7 @@ static inline bool loom_device_is_wedged(struct loom_device *ldev)
  * drm_dev_enter().  In between one may not allocate memory nor take a lock that
  * is held while somebody does.
  */
-static inline void loom_device_hw_get(struct loom_device *ldev)
-{
-	down_read(&ldev->reset_lock);
-}
+void loom_device_hw_get(struct loom_device *ldev);
 
 static inline void loom_device_hw_put(struct loom_device *ldev)
 {

@@ -45,14 +45,11 @@ static pci_ers_result_t loom_pcierr_detected(struct pci_dev *pdev,
 	if (state == pci_channel_io_normal)
 		return PCI_ERS_RESULT_CAN_RECOVER;
 	drm_err(&ldev->drm, "the PCIe link failed\n");
-	loom_reset_begin(ldev, false);
-	loom_reset_leave(ldev);
+	loom_reset_freeze(ldev);
 	if (state == pci_channel_io_perm_failure) {
-		loom_reset_come_back(ldev);
-		loom_reset_end(ldev, false);
+		loom_reset_thaw(ldev, false);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
-	ldev->reset.frozen = true;
 	return PCI_ERS_RESULT_NEED_RESET;
 }
 
@@ -72,10 +69,7 @@ static void loom_pcierr_resume(struct pci_dev *pdev)
 {
 	struct loom_device *ldev = pci_get_drvdata(pdev);
 
-	if (!ldev->reset.frozen)
-		return;
-	ldev->reset.frozen = false;
-	loom_pcierr_reset_done(pdev);
+	loom_reset_thaw(ldev, true);
 }
 
 const struct pci_error_handlers loom_pcierr_handlers = {

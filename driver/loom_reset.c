@@ -36,6 +36,8 @@
 
 #define LOOM_RESET_GRACE_MS	1000
 #define LOOM_RESET_STREAK	5
+/* How long the PCI core may take to recover a slot. */
+#define LOOM_RESET_PATIENCE	(10 * HZ)
 
 /* The steps --------------------------------------------------------------- */
 
@@ -136,6 +138,60 @@ void loom_reset_gate(struct loom_device *ldev)
 	loom_device_hw_put(ldev);
 }
 
+/* Slots that the PCI core recovers ---------------------------------------- */
+
+/*
+ * In between nobody may touch the hardware, but nobody holds reset_lock either:
+ * the core may give up without telling us.
+ */
+
+/* The hardware may be touched until loom_device_hw_put(). */
+void loom_device_hw_get(struct loom_device *ldev)
+{
+	down_read(&ldev->reset_lock);
+	while (unlikely(ldev->reset.frozen)) {
+		up_read(&ldev->reset_lock);
+		wait_event(ldev->reset.thawed, !READ_ONCE(ldev->reset.frozen));
+		down_read(&ldev->reset_lock);
+	}
+}
+
+/* The link is down: keep everybody from the card until loom_reset_thaw(). */
+void loom_reset_freeze(struct loom_device *ldev)
+{
+	down_write(&ldev->reset_lock);
+	if (!loom_device_is_wedged(ldev) && !ldev->reset.frozen) {
+		loom_reset_prepare(ldev, false);
+		loom_reset_leave(ldev);
+		WRITE_ONCE(ldev->reset.frozen, true);
+		queue_delayed_work(system_wq, &ldev->reset.give_up,
+				   LOOM_RESET_PATIENCE);
+	}
+	up_write(&ldev->reset_lock);
+}
+
+/* The link is up again, or will never be (@ok false: the card is wedged). */
+void loom_reset_thaw(struct loom_device *ldev, bool ok)
+{
+	down_write(&ldev->reset_lock);
+	if (ldev->reset.frozen) {
+		loom_reset_come_back(ldev);
+		WRITE_ONCE(ldev->reset.frozen, false);
+		atomic_inc(&ldev->stats.resets);
+		loom_reset_finish(ldev, ok && !loom_device_reset_hw(ldev));
+	}
+	up_write(&ldev->reset_lock);
+	wake_up_all(&ldev->reset.thawed);
+}
+
+static void loom_reset_give_up_work(struct work_struct *work)
+{
+	struct loom_device *ldev = container_of(to_delayed_work(work),
+						struct loom_device, reset.give_up);
+
+	loom_reset_thaw(ldev, false);
+}
+
 /* Our own resets ---------------------------------------------------------- */
 
 static int loom_reset_flr(struct loom_device *ldev)
@@ -189,7 +245,8 @@ void loom_reset_device(struct loom_device *ldev, unsigned int seen,
 	cookie = dma_fence_begin_signalling();
 	down_write(&ldev->reset_lock);
 	/* Somebody else's reset may have done for this one. */
-	if (loom_reset_count(ldev) == seen && !loom_device_is_wedged(ldev))
+	if (loom_reset_count(ldev) == seen && !loom_device_is_wedged(ldev) &&
+	    !ldev->reset.frozen)
 		loom_reset_locked(ldev, why);
 	up_write(&ldev->reset_lock);
 	dma_fence_end_signalling(cookie);
@@ -226,20 +283,14 @@ void loom_reset_init(struct loom_device *ldev)
 	init_rwsem(&ldev->reset_lock);
 	INIT_WORK(&ldev->reset.work, loom_reset_work);
 	INIT_WORK(&ldev->reset.wedged_work, loom_reset_wedged_work);
-}
-
-/* The PCI core gave the slot up in the middle of its recovery. */
-void loom_reset_thaw(struct loom_device *ldev)
-{
-	if (!ldev->reset.frozen)
-		return;
-	ldev->reset.frozen = false;
-	loom_reset_end(ldev, false);
+	INIT_DELAYED_WORK(&ldev->reset.give_up, loom_reset_give_up_work);
+	init_waitqueue_head(&ldev->reset.thawed);
 }
 
 /* No reset begins or runs any more. */
 void loom_reset_unplug(struct loom_device *ldev)
 {
+	cancel_delayed_work_sync(&ldev->reset.give_up);
 	cancel_work_sync(&ldev->reset.work);
 	cancel_work_sync(&ldev->reset.wedged_work);
 }

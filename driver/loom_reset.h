@@ -8,7 +8,8 @@
 #include "loom_device.h"
 
 void loom_reset_init(struct loom_device *ldev);
-void loom_reset_thaw(struct loom_device *ldev);
+void loom_reset_freeze(struct loom_device *ldev);
+void loom_reset_thaw(struct loom_device *ldev, bool ok);
 void loom_reset_unplug(struct loom_device *ldev);
 
 void loom_reset_device(struct loom_device *ldev, unsigned int seen,
