@@ -23,7 +23,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SEED = int(os.environ.get("LOOM_SEED", time.time_ns() % 100000))
 POINTS = int(os.environ.get("LOOM_POINTS", "12"))
-EPOCHS = int(os.environ.get("LOOM_EPOCHS", "0")) or 4 * POINTS
+EPOCHS = int(os.environ.get("LOOM_EPOCHS", "0")) or 6 * POINTS
 TIMEOUT = 120
 IMAGES, TESTS, EDGE = 2000, 200, 28
 
