@@ -95,6 +95,25 @@ static const struct op_row table[GG_OP_COUNT] = {
 	ROW(ROPE_BACK, op_rope_back, FLOAT, FLOAT, T(GG_I32), F32),
 	ROW(GET_ROWS_BACK, op_get_rows_back, F32, FLOAT, T(GG_I32)),
 	ROW(REPEAT_BACK, op_repeat_back, F32, F32),
+	ROW(CROSS_ENTROPY_LOSS, op_cross_entropy_loss, F32, F32, F32),
+	ROW(CROSS_ENTROPY_LOSS_BACK, op_cross_entropy_loss_back, F32, F32, F32,
+	    F32),
+	ROW(OPT_STEP_ADAMW, op_opt_step_adamw, F32, F32, F32, F32),
+	ROW(OPT_STEP_SGD, op_opt_step_sgd, F32, F32, F32, F32),
+
+	ROW(DIAG_MASK_INF, op_diag_mask_inf, F32, F32),
+	ROW(DIAG_MASK_ZERO, op_diag_mask_zero, F32, F32),
+	ROW(DIAG, op_diag, F32, F32),
+	ROW(TRI, op_tri, F32, F32),
+	ROW(ARANGE, op_arange, F32),
+	ROW(TIMESTEP_EMBEDDING, op_timestep_embedding, F32, F32),
+	ROW(ARGSORT, op_argsort, T(GG_I32), FLOAT),
+	ROW(TOP_K, op_top_k, T(GG_I32), FLOAT),
+	ROW(IM2COL, op_im2col, FLOAT, ANY, FLOAT),
+	ROW(IM2COL_BACK, op_im2col_back, F32, FLOAT),
+	ROW(POOL_1D, op_pool_1d, F32, FLOAT),
+	ROW(POOL_2D, op_pool_2d, F32, FLOAT),
+	ROW(UPSCALE, op_upscale, F32, F32),
 };
 
 bool ops_in_table(int op)

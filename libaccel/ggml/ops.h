@@ -97,5 +97,26 @@ GENERATOR(op_set);
 GENERATOR(op_roll);
 GENERATOR(op_pad);
 GENERATOR(op_pad_reflect_1d);
+/* op_shape.c */
+GENERATOR(op_diag_mask_inf);
+GENERATOR(op_diag_mask_zero);
+GENERATOR(op_diag);
+GENERATOR(op_tri);
+GENERATOR(op_arange);
+GENERATOR(op_timestep_embedding);
+/* op_sort.c */
+GENERATOR(op_argsort);
+GENERATOR(op_top_k);
+/* op_image.c */
+GENERATOR(op_im2col);
+GENERATOR(op_im2col_back);
+GENERATOR(op_pool_1d);
+GENERATOR(op_pool_2d);
+GENERATOR(op_upscale);
+/* op_train.c */
+GENERATOR(op_cross_entropy_loss);
+GENERATOR(op_cross_entropy_loss_back);
+GENERATOR(op_opt_step_adamw);
+GENERATOR(op_opt_step_sgd);
 
 #endif
