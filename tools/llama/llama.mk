@@ -14,3 +14,15 @@ llama:
 	@tools/env/setup.sh all
 	@tools/llama/loom-llama $(LLAMA_ARGS)
 endif
+
+# Every operation of ggml against its CPU backend; rewrites the table in
+# Documentation/ggml.rst.  It takes an hour.
+.PHONY: llama-ops
+llama-ops: all
+	@tools/llama/conformance
+
+# Speed beside ggml's CPU backend; BENCH="--no-vm" passes options on.
+.PHONY: bench-llama
+bench-llama:
+	@tools/env/setup.sh all
+	@tools/llama/bench-llama $(BENCH)
