@@ -215,6 +215,47 @@ TARGET static void transpose(const uint8_t *src, size_t src_stride,
 
 /* Conversion -------------------------------------------------------------- */
 
+/* 16 signed bytes times the scale of their block. */
+INLINE void scale_s8(float *dst, __m256 scale, __m128i values)
+{
+	__m128i high = _mm_srli_si128(values, 8);
+
+	_mm256_storeu_ps(dst, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(
+		_mm256_cvtepi8_epi32(values))));
+	_mm256_storeu_ps(dst + 8, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(
+		_mm256_cvtepi8_epi32(high))));
+}
+
+/* Blocks of 32: the products are exact. */
+INLINE void dequantise(uint32_t type, const uint8_t *block, float *dst)
+{
+	const __m128i nibble = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
+	__m128i low = _mm_loadu_si128((const __m128i *)(block + 2)), high;
+	uint16_t bits;
+
+	memcpy(&bits, block, sizeof(bits));
+	__m256 scale = _mm256_set1_ps(_cvtsh_ss(bits));
+
+	if (type == LOOM_TYPE_Q8_0) {
+		high = _mm_loadu_si128((const __m128i *)(block + 18));
+	} else {
+		high = _mm_and_si128(_mm_srli_epi16(low, 4), nibble);
+		high = _mm_sub_epi8(high, eight);
+		low = _mm_sub_epi8(_mm_and_si128(low, nibble), eight);
+	}
+	scale_s8(dst, scale, low);
+	scale_s8(dst + 16, scale, high);
+}
+
+TARGET static void blocks_to_f32(uint32_t type, const uint8_t *src, float *dst,
+				 size_t n)
+{
+	size_t size = type == LOOM_TYPE_Q8_0 ? 34 : 18;
+
+	for (size_t i = 0; i < n; i += 32, src += size)
+		dequantise(type, src, dst + i);
+}
+
 TARGET static void to_f32(uint32_t type, const void *src, void *dst, size_t n)
 {
 	bool half = type == LOOM_TYPE_BF16 || type == LOOM_TYPE_F16;
@@ -222,6 +263,10 @@ TARGET static void to_f32(uint32_t type, const void *src, void *dst, size_t n)
 	const uint8_t *in = src;
 	float *out = dst;
 
+	if (type == LOOM_TYPE_Q8_0 || type == LOOM_TYPE_Q4_0) {
+		blocks_to_f32(type, src, dst, n);
+		return;
+	}
 	for (size_t i = 0; i < whole; i += 8, in += 16) {
 		__m128i x = _mm_loadu_si128((const __m128i *)in);
 
