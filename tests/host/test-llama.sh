@@ -19,6 +19,7 @@ names=(
 	perplexity_in_f16_is_within_a_thousandth
 	perplexity_in_q8_0_is_within_a_thousandth
 	claimed_operations_pass_ggmls_tests
+	training_loses_as_on_the_cpu
 	without_a_card_the_cpu_goes_on
 	out_of_memory_is_said
 	declared_layouts_are_ggmls
@@ -149,17 +150,31 @@ echo "# $passed cases passed"
 [ $status = 0 ] && [ "${passed:-0}" -gt 100 ]
 result $? "${names[5]}"
 
+# finetune RUNNER LAYERS - loss after an epoch of llama-finetune
+finetune() {
+	"$1" llama-finetune -m "$model" -f "$text" -c 64 -b 64 -ub 64 -t 1 \
+		-ngl "$2" -epochs 1 -o "$tmp/tuned.gguf" 2>&1 | tr '\r' '\n' |
+		sed -n 's/^train:.*loss=\([0-9.]*\).*/\1/p' | tail -n 1
+}
+
+rm -f "$tmp/stats"
+awk -v a="$(finetune llama 0)" -v b="$(finetune on_card 99)" 'BEGIN {
+	printf "# CPU %s, card %s\n", a, b
+	exit !(a > 0 && (a - b) ^ 2 <= (a / 100) ^ 2) }' &&
+	grep -q '^OPT_STEP_ADAMW *[1-9][0-9]* *0 ' "$tmp/stats"
+result $? "${names[6]}"
+
 GGML_BACKEND_PATH=$backend ACCEL_DEVICE=/dev/accel/nowhere llama llama-simple \
 	-m "$model" -n 20 "Once upon" >"$tmp/card" 2>"$tmp/err" &&
 	grep -q '^loom: going on without the card: .*nowhere' "$tmp/err" && grep -q Once "$tmp/card"
-result $? "${names[6]}"
+result $? "${names[7]}"
 
 device=sim:hbm=16M on_card llama-completion -m "$model" -n 20 -ngl 99 -c 131072 \
 	-fit off -no-cnv -p "Once" >/dev/null 2>"$tmp/err"
 status=$?
 grep -a '^loom:' "$tmp/err" | head -n 1 | sed 's/^/# /'
 [ $status -gt 0 ] && [ $status -lt 128 ] && grep -q '^loom: .*cannot allocate' "$tmp/err"
-result $? "${names[7]}"
+result $? "${names[8]}"
 
 cat >"$tmp/layout.c" <<'LAYOUT'
 #include <stdio.h>
@@ -195,4 +210,4 @@ gcc -DOURS -Ilibaccel/ggml -o "$tmp/ours" "$tmp/layout.c" &&
 	gcc -I"$(cat "$tmp/tree")/usr/include" -o "$tmp/theirs" "$tmp/layout.c" &&
 	"$tmp/ours" >"$tmp/a" && "$tmp/theirs" >"$tmp/b" && diff "$tmp/a" "$tmp/b" | sed 's/^/# /' &&
 	cmp -s "$tmp/a" "$tmp/b"
-result $? "${names[8]}"
+result $? "${names[9]}"
