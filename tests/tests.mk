@@ -54,7 +54,7 @@ tests: $(NUMERICS_TESTS)
 TSAN	   := $(BUILD)/tsan
 TSANFLAGS  := -fsanitize=thread -O1 -fno-omit-frame-pointer
 TSAN_TESTS := $(TSAN)/tests/check_queue $(TSAN)/tests/check_mmu \
-	      $(TSAN)/tests/check_state
+	      $(TSAN)/tests/check_state $(TSAN)/tests/check_pace
 
 $(TSAN)/%.o: %.c
 	@mkdir -p $(@D)

@@ -88,6 +88,8 @@ static const struct limit limits[] = {
 	{ MEMBER(thermal_mc_per_w), 0, 10000, 1, false },
 	{ MEMBER(thermal_tau_us), 1, 60000000, 1, false },
 	{ MEMBER(temp_crit_mc), 1, 200000, 1, false },
+	{ MEMBER(timing), LOOM_TIMING_FREE, LOOM_TIMING_EXACT, 1, false },
+	{ MEMBER(dataflow), LOOM_DATAFLOW_WS, LOOM_DATAFLOW_OS, 1, false },
 };
 
 static uint64_t limit_value(const struct loom_core_config *cfg,
@@ -165,6 +167,17 @@ void loom_quiet_wait(struct loom_core *core)
 	core->waiters++;
 	pthread_cond_wait(&core->quiet, &core->lock);
 	core->waiters--;
+}
+
+bool loom_quiet_wait_until(struct loom_core *core,
+			   const struct timespec *until)
+{
+	int rc;
+
+	core->waiters++;
+	rc = pthread_cond_timedwait(&core->quiet, &core->lock, until);
+	core->waiters--;
+	return rc == 0;
 }
 
 void loom_quiet_yield(struct loom_core *core)
@@ -258,6 +271,7 @@ static void state_reset(struct loom_core *core)
 		atomic_store(&core->ctx[i].root, 0);
 		atomic_fetch_add(&core->ctx[i].epoch, 1);
 		memset(core->ctx[i].event, 0, sizeof(core->ctx[i].event));
+		memset(core->ctx[i].event_at, 0, sizeof(core->ctx[i].event_at));
 	}
 	for (i = 0; i < LOOM_MAX_QUEUES; i++)
 		loom_queue_forget(&core->queue[i]);
@@ -266,6 +280,7 @@ static void state_reset(struct loom_core *core)
 	loom_event_ring_setup(core);
 	core->ctrl = 0;
 	core->scratch = 0;
+	core->perf_select = 0;
 	core->status = LOOM_STATUS_READY;
 	core->notify = false;
 	core->hbm_window = 0;
@@ -343,6 +358,7 @@ void loom_device_reset(struct loom_core *core)
 	core->status = 0;
 	core->ctrl = 0;
 	loom_queue_reset_all(core);
+	memset(&core->pacer.units, 0, sizeof(core->pacer.units));
 	state_reset(core);
 }
 

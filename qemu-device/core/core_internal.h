@@ -7,7 +7,9 @@
  * queue.c  rings, doorbells, scheduling, completions, queue reset
  * exec.c   commands of one job
  * mmu.c    translation and memory access
- * event.c  event ring, interrupts, events of contexts, counters
+ * event.c  event ring, interrupts, events of contexts
+ * perf.c   counters, trace of commands
+ * pace.c   jobs that complete at their modelled end
  * timing.c modelled cycles
  * state.c  save and load (archive.c), pause
  * inject.h faults on demand, memory errors, sensors
@@ -62,9 +64,7 @@ enum loom_engine {
 	LOOM_NUM_ENGINES,
 };
 
-/**
- * struct loom_window - modelled time within one job, from 0 at its start
- */
+/** struct loom_window - modelled time of one job */
 struct loom_window {
 	/** @front: when the front end can take the next command */
 	uint64_t front;
@@ -72,12 +72,34 @@ struct loom_window {
 	uint64_t barrier;
 	/** @end: when all commands so far are over */
 	uint64_t end;
+};
+
+/** struct loom_units - what commands take turns at, on the same axis of time */
+struct loom_units {
 	/** @engine: when each engine is free */
 	uint64_t engine[LOOM_NUM_ENGINES];
 	/** @hbm: when HBM has served everything asked of it */
 	uint64_t hbm;
 	/** @pcie: likewise */
 	uint64_t pcie;
+};
+
+/** struct loom_span - a command, or the fetch of a job, on the axis of time */
+struct loom_span {
+	/** @begin: the front end takes it */
+	uint64_t begin;
+	/** @issued: it is decoded and waits for its engine */
+	uint64_t issued;
+	/** @start: its engine begins, the memories stream */
+	uint64_t start;
+	/** @computed: its engine is done and waits for memory */
+	uint64_t computed;
+	/** @end: it is over */
+	uint64_t end;
+	/** @engine: the one that computes, if @computed is after @start */
+	enum loom_engine engine;
+	/** @wait: LOOM_PERF_CYC_* of the memory that it waits for */
+	unsigned int wait;
 };
 
 /** struct loom_charge - cycles by which a step advances modelled time */
@@ -100,10 +122,18 @@ struct loom_step {
 	bool barrier;
 };
 
-void loom_time_job(const struct loom_core_config *cfg, struct loom_window *w,
-		   struct loom_charge *charge);
+/* A job that begins at @start: its ring entry arrives. */
+void loom_time_job(const struct loom_core_config *cfg, uint64_t start,
+		   struct loom_window *w, struct loom_span *span);
+/* When the front end can take a command that does or does not overlap others. */
+uint64_t loom_time_ready(const struct loom_window *w, bool relaxed);
+/* The next command of the job. */
 void loom_time_step(const struct loom_core_config *cfg, struct loom_window *w,
-		    const struct loom_step *step, struct loom_charge *charge);
+		    struct loom_units *u, const struct loom_step *step,
+		    struct loom_span *span);
+/* What @span adds behind @edge, and to which row. */
+void loom_time_charge(const struct loom_span *span, uint64_t edge,
+		      struct loom_charge *charge);
 
 /* mmu.c -------------------------------------------------------------------- */
 
@@ -115,6 +145,10 @@ struct loom_context {
 	atomic_uint epoch;
 	/** @event: LOOM_OP_EVENT */
 	uint32_t event[LOOM_NUM_EVENTS];
+	/** @event_at: modelled cycle at which it got there; paced */
+	uint64_t event_at[LOOM_NUM_EVENTS];
+	/** @perf: what its jobs took, LOOM_PERF_* */
+	uint64_t perf[LOOM_PERF_COUNT];
 };
 
 /** struct loom_tlb_slot - the translations of one aligned 2 MiB */
@@ -194,6 +228,15 @@ enum loom_progress {
 	LOOM_STEP_FAILED,
 };
 
+/** struct loom_effect - what a LOOM_OP_EVENT does */
+struct loom_effect {
+	bool any;
+	/** @op: LOOM_EVENT_OP_SET or ADD */
+	uint32_t op;
+	uint32_t event;
+	uint32_t value;
+};
+
 /** struct loom_exec - a job being executed; worker unless said otherwise */
 struct loom_exec {
 	/** @core: the card, constant */
@@ -228,8 +271,28 @@ struct loom_exec {
 	int fetch_kind;
 	/** @start: modelled cycle of the job's start */
 	uint64_t start;
-	/** @window: modelled time within the job */
+	/** @window: modelled time within the job, from 0 at its start */
 	struct loom_window window;
+	/** @units: what its commands take turns at; unused when paced */
+	struct loom_units units;
+	/** @step: the running command for timing.c, once it is done */
+	struct loom_step step;
+	/** @size: its size in bytes */
+	uint32_t size;
+	/** @signal_event: of its head */
+	uint32_t signal_event;
+	/** @effect: what it does to an event when it is over */
+	struct loom_effect effect;
+	/** @relaxed: LOOM_CMD_F_RELAXED of the running command */
+	bool relaxed;
+	/** @gates_passed: its waits for events that are over; pacer */
+	unsigned int gates_passed;
+	/** @gates_seen: its waits so far in this attempt to run it */
+	unsigned int gates_seen;
+	/** @trace: of the last thing counted */
+	struct loom_core_trace trace;
+	/** @trace_pending: it was not sent yet; pacer */
+	bool trace_pending;
 	/** @mmu: translations */
 	struct loom_mmu mmu;
 	/** @struck: commands that loom_inject_command() has seen of this job */
@@ -248,8 +311,58 @@ struct loom_exec {
 void loom_exec_begin(struct loom_exec *ex);
 /* Processor time of this thread, ns. */
 uint64_t loom_exec_time(void);
+/* Count the arrival of a ring entry from @start on; opens the window.  Locked. */
+void loom_exec_fetch(struct loom_exec *ex, uint64_t start);
+/* Count the command in ex->step.  Locked. */
+void loom_exec_account(struct loom_exec *ex);
+/* Modelled time as far as the job is concerned.  Locked. */
+uint64_t loom_time_of_job(const struct loom_exec *ex);
 /* Run the next command.  Worker, no lock. */
 enum loom_progress loom_exec_step(struct loom_exec *ex);
+
+/* pace.c ------------------------------------------------------------------- */
+
+/** enum loom_pace - what a queue of a paced card waits for, parked */
+enum loom_pace {
+	/** @LOOM_PACE_NONE: nothing; it has no job or a worker has to go on */
+	LOOM_PACE_NONE,
+	/** @LOOM_PACE_STEP: to have the command that ran counted */
+	LOOM_PACE_STEP,
+	/** @LOOM_PACE_GATE: to look at the event it wants to wait for */
+	LOOM_PACE_GATE,
+	/** @LOOM_PACE_END: to have its job completed */
+	LOOM_PACE_END,
+};
+
+/** struct loom_pacer - modelled time of a paced card; see pace.c */
+struct loom_pacer {
+	/** @units: what the commands of all queues take turns at */
+	struct loom_units units;
+	/** @edge: up to here the charges go; loom_core.clock is behind it */
+	uint64_t edge;
+	/** @row: what is charged between the clock and @edge */
+	uint64_t row[LOOM_TIME_ROWS];
+	/** @ticking: a thread is in loom_core_tick() */
+	bool ticking;
+};
+
+/* All locked.  The worker that leaves @q parks it. */
+void loom_pace_park(struct loom_queue *q, enum loom_pace what);
+/* There is a job in the ring that the model has not begun; from @start on. */
+void loom_pace_begin(struct loom_core *core, struct loom_queue *q,
+		     uint64_t start);
+/* Ask for the next tick. */
+void loom_pace_arm(struct loom_core *core);
+/* Bring clock and counters up to now. */
+void loom_pace_settle(struct loom_core *core);
+/* The charge of a command, between the clock and the new edge. */
+void loom_pace_charge(struct loom_core *core, const struct loom_charge *charge);
+/* The pacer in a saved state: its part of a queue, the parked command, itself. */
+void loom_pace_queue_state(struct loom_archive *a, struct loom_queue *q);
+void loom_pace_step_state(struct loom_archive *a, struct loom_exec *ex);
+void loom_pacer_state(struct loom_archive *a);
+/* The card's own clock, LOOM_REG_TIME. */
+uint64_t loom_pace_now(struct loom_core *core);
 
 /* queue.c ------------------------------------------------------------------ */
 
@@ -283,10 +396,23 @@ struct loom_queue {
 	unsigned int resetting;
 	/** @served: value of loom_core.picks when it last ran */
 	uint64_t served;
+	/** @pace: what it waits for the pacer to do */
+	enum loom_pace pace;
+	/** @begun: the model has begun the job at @head; paced */
+	bool begun;
+	/** @late: the host was too slow; the pacer does not wait for it */
+	bool late;
 	/** @exec: its job */
 	struct loom_exec exec;
 };
 
+/* Have the calling thread run a slice of @q, or complete its job.  Locked. */
+void loom_queue_slice(struct loom_core *core, struct loom_queue *q);
+void loom_queue_complete(struct loom_core *core, struct loom_queue *q);
+/* Whoever had it busy is out of it.  Locked. */
+void loom_queue_leave(struct loom_core *core, struct loom_queue *q);
+/* Could a worker go on with it? */
+bool loom_queue_can_run(const struct loom_queue *q);
 void loom_queue_doorbell(struct loom_core *core, struct loom_queue *q,
 			 uint32_t tail);
 void loom_queue_enable(struct loom_core *core, struct loom_queue *q);
@@ -304,6 +430,8 @@ int loom_ring_entry_check(const struct loom_ring_entry *e);
 /* What keeps a queue from being enabled, or NULL. */
 const char *loom_queue_config_error(const struct loom_core *core,
 				    const struct loom_queue *q);
+/* loom_queue_update() when a thread that is no worker had it busy. */
+void loom_queue_wake(struct loom_core *core, struct loom_queue *q);
 /* True if the calling thread is the worker inside @q. */
 bool loom_queue_is_mine(const struct loom_queue *q);
 
@@ -338,12 +466,27 @@ void loom_event_flush(struct loom_core *core);
 void loom_irq_raise(struct loom_core *core, unsigned int vector);
 /* Events of a context.  Locked. */
 void loom_ctx_event_set(struct loom_core *core, struct loom_context *ctx,
-			unsigned int event, uint32_t value);
+			unsigned int event, uint32_t value, uint64_t when);
 bool loom_ctx_event_wait(struct loom_core *core, struct loom_queue *q,
 			 unsigned int event, uint32_t value);
-/* Counters.  Locked. */
-void loom_perf_charge(struct loom_core *core, const struct loom_charge *charge);
-void loom_perf_step(struct loom_core *core, const struct loom_step *step);
+
+/* perf.c ------------------------------------------------------------------- */
+
+/* All locked; @ctx is the context of the job. */
+/* Charge the card and the context for @span; the job counted up to @edge. */
+void loom_perf_span(struct loom_exec *ex, const struct loom_span *span,
+		    uint64_t edge);
+void loom_perf_step(struct loom_core *core, struct loom_context *ctx,
+		    const struct loom_step *step);
+void loom_perf_add(struct loom_core *core, struct loom_context *ctx,
+		   unsigned int counter, uint64_t n);
+/* ex->trace after loom_perf_span(); locked.  Send it; not locked. */
+void loom_trace_step(struct loom_exec *ex);
+void loom_trace_fetch(struct loom_exec *ex);
+void loom_trace_send(const struct loom_exec *ex);
+/* LOOM_REG_PERF_SELECT and LOOM_REG_PERF_CTRL. */
+void loom_perf_select(struct loom_core *core, uint64_t what);
+void loom_perf_ctrl(struct loom_core *core, uint64_t value);
 
 /* core.c ------------------------------------------------------------------- */
 
@@ -382,10 +525,14 @@ struct loom_core {
 	uint32_t ctrl;
 	uint32_t status;
 	uint32_t scratch;
-	/** @clock: modelled time, cycles */
+	/** @clock: modelled time up to which the counters go, cycles */
 	uint64_t clock;
-	/** @perf: live counters; @latched: the last snapshot */
+	/** @pacer: unused unless cfg.timing says so */
+	struct loom_pacer pacer;
+	/** @perf: live counters of the card; @latched: the last snapshot */
 	uint64_t perf[LOOM_PERF_COUNT];
+	/** @perf_select: LOOM_REG_PERF_SELECT */
+	uint32_t perf_select;
 	uint64_t latched[LOOM_PERF_COUNT];
 	struct loom_event_ring events;
 	/** @trouble: hooks where faults are armed, LOOM_TROUBLE_POISON; atomic */
@@ -408,11 +555,22 @@ void loom_lock(struct loom_core *core);
 void loom_unlock(struct loom_core *core);
 /* Release the lock until a worker ended a command or left a queue. */
 void loom_quiet_wait(struct loom_core *core);
+/* The same, at most until @until of CLOCK_MONOTONIC; false when it came. */
+bool loom_quiet_wait_until(struct loom_core *core,
+			   const struct timespec *until);
 /* Release the lock for a moment. */
 void loom_quiet_yield(struct loom_core *core);
 /* A command ended or a worker left its queue.  Locked. */
 void loom_quiet_wake(struct loom_core *core);
 
+/* state.c ------------------------------------------------------------------ */
+
+/* Cycles: far from where sums of a card's life would wrap. */
+#define LOOM_STATE_TIME_MAX	(1ull << 62)
+
+/* A modelled cycle. */
+void loom_state_time(struct loom_archive *a, uint64_t *t);
+void loom_units_state(struct loom_archive *a, struct loom_units *u);
 /* The configuration in a saved state: must be that of the card. */
 void loom_config_state(struct loom_archive *a);
 
@@ -443,6 +601,11 @@ static inline bool loom_read_troubled(const struct loom_core *core)
 __attribute__((format(printf, 3, 4)))
 void loom_log(struct loom_core *core, enum loom_log_level level,
 	      const char *fmt, ...);
+
+static inline bool loom_is_paced(const struct loom_core *core)
+{
+	return core->cfg.timing != LOOM_TIMING_FREE;
+}
 
 /* The overflow-safe form of "[base, base + len) lies in [0, limit)". */
 static inline bool loom_range_ok(uint64_t base, uint64_t len, uint64_t limit)

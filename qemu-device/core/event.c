@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * DOC: What the card tells: events, interrupts, counters
+ * DOC: What the card tells: events and interrupts
  *
  * The event ring is written by whichever worker finds something to write, one
  * at a time (loom_event_ring.writing), so that records appear in order without
@@ -41,7 +41,7 @@ void loom_event_post(struct loom_core *core, const struct loom_event *event)
 		return;
 	}
 	r->pending[r->num_pending] = *event;
-	r->pending[r->num_pending].time = core->clock;
+	r->pending[r->num_pending].time = loom_pace_now(core);
 	r->num_pending++;
 }
 
@@ -161,66 +161,50 @@ void loom_core_deliver(struct loom_core *core)
 
 /* Events of contexts ------------------------------------------------------ */
 
+/* Wake a queue that waits; @when is the modelled cycle, for the pacer. */
+static void event_wake(struct loom_core *core, struct loom_queue *q,
+		       uint64_t when)
+{
+	q->blocked = false;
+	if (loom_is_paced(core)) {
+		q->exec.window.barrier = loom_max(q->exec.window.barrier, when);
+		q->pace = LOOM_PACE_GATE;
+	}
+	loom_queue_update(core, q);
+}
+
 void loom_ctx_event_set(struct loom_core *core, struct loom_context *ctx,
-			unsigned int event, uint32_t value)
+			unsigned int event, uint32_t value, uint64_t when)
 {
 	struct loom_queue *q;
 	unsigned int i;
 
 	ctx->event[event] = value;
+	ctx->event_at[event] = when;
 	for (i = 0; i < core->cfg.num_queues; i++) {
 		q = &core->queue[i];
-		if (!q->blocked || q->exec.ctx != ctx ||
-		    q->wait_event != event || value < q->wait_value)
-			continue;
-		q->blocked = false;
-		loom_queue_update(core, q);
+		if (q->blocked && q->exec.ctx == ctx &&
+		    q->wait_event == event && value >= q->wait_value)
+			event_wake(core, q, when);
 	}
 }
 
 bool loom_ctx_event_wait(struct loom_core *core, struct loom_queue *q,
 			 unsigned int event, uint32_t value)
 {
-	(void)core;
-	if (q->exec.ctx->event[event] >= value)
+	struct loom_exec *ex = &q->exec;
+
+	if (loom_is_paced(core)) {
+		if (ex->gates_seen++ < ex->gates_passed)
+			return true;
+	} else if (ex->ctx->event[event] >= value) {
 		return true;
+	}
 	q->wait_event = event;
 	q->wait_value = value;
-	q->blocked = true;
+	if (loom_is_paced(core))
+		loom_pace_park(q, LOOM_PACE_GATE);
+	else
+		q->blocked = true;
 	return false;
-}
-
-/* Counters ---------------------------------------------------------------- */
-
-void loom_perf_charge(struct loom_core *core, const struct loom_charge *charge)
-{
-	unsigned int i;
-
-	for (i = LOOM_PERF_CYC_TOTAL; i <= LOOM_PERF_CYC_IDLE; i++)
-		core->perf[i] += charge->row[i];
-	core->clock += charge->row[LOOM_PERF_CYC_TOTAL];
-}
-
-void loom_perf_step(struct loom_core *core, const struct loom_step *step)
-{
-	const struct loom_cost *c = step->cost;
-
-	core->perf[LOOM_PERF_HBM_RD_BYTES] += c->hbm_rd + step->fetch_hbm;
-	core->perf[LOOM_PERF_HBM_WR_BYTES] += c->hbm_wr;
-	core->perf[LOOM_PERF_PCIE_RD_BYTES] += c->pcie_rd + step->fetch_pcie;
-	core->perf[LOOM_PERF_PCIE_WR_BYTES] += c->pcie_wr;
-	core->perf[LOOM_PERF_MACS] += c->macs;
-	core->perf[LOOM_PERF_VECTOR_OPS] += c->vector_ops;
-	core->perf[LOOM_PERF_COMMANDS]++;
-}
-
-uint64_t loom_core_perf(struct loom_core *core, unsigned int counter)
-{
-	uint64_t value = 0;
-
-	loom_lock(core);
-	if (counter < LOOM_PERF_COUNT)
-		value = core->perf[counter];
-	loom_unlock(core);
-	return value;
 }

@@ -129,7 +129,6 @@ static int nop_exec(struct loom_exec *ex, const void *cmd, size_t len)
 static int event_exec(struct loom_exec *ex, const void *p, size_t len)
 {
 	const struct loom_cmd_event *cmd = p;
-	uint32_t value = cmd->value;
 	int wait = 0;
 
 	if (check_zero(ex, cmd, offsetof(struct loom_cmd_event, reserved), len))
@@ -140,16 +139,16 @@ static int event_exec(struct loom_exec *ex, const void *p, size_t len)
 	if (cmd->event >= LOOM_NUM_EVENTS)
 		return loom_fail(ex, LOOM_ERR_EVENT,
 				 offsetof(struct loom_cmd_event, event));
-	loom_lock(ex->core);
 	if (cmd->op == LOOM_EVENT_OP_WAIT_GE) {
+		loom_lock(ex->core);
 		wait = !loom_ctx_event_wait(ex->core, ex->queue, cmd->event,
-					    value);
+					    cmd->value);
+		loom_unlock(ex->core);
 	} else {
-		if (cmd->op == LOOM_EVENT_OP_ADD)
-			value += ex->ctx->event[cmd->event];
-		loom_ctx_event_set(ex->core, ex->ctx, cmd->event, value);
+		ex->effect = (struct loom_effect) {
+			true, cmd->op, cmd->event, cmd->value,
+		};
 	}
-	loom_unlock(ex->core);
 	return wait;
 }
 
@@ -168,7 +167,7 @@ static int timestamp_exec(struct loom_exec *ex, const void *p, size_t len)
 		return loom_fail(ex, LOOM_ERR_CMD_RANGE,
 				 offsetof(struct loom_cmd_timestamp, addr));
 	loom_lock(ex->core);
-	now = ex->core->clock;
+	now = loom_time_of_job(ex);
 	loom_unlock(ex->core);
 	loom_mem_traffic(ex, cmd->addr, sizeof(now), LOOM_ACCESS_WRITE);
 	return loom_mem_write(ex, cmd->addr, &now, sizeof(now));
@@ -194,6 +193,8 @@ static int vector_exec(struct loom_exec *ex, const void *cmd, size_t len)
 /** struct op - one row per opcode */
 struct op {
 	uint8_t opcode;
+	/** @name: for people */
+	const char *name;
 	/** @barrier: later relaxed commands wait for it */
 	bool barrier;
 	/** @min, @max: size of the command in bytes */
@@ -206,14 +207,18 @@ struct op {
 #define FIXED(type)	.min = sizeof(struct type), .max = sizeof(struct type)
 
 static const struct op ops[] = {
-	{ LOOM_OP_NOP, false, FIXED(loom_cmd_nop), .exec = nop_exec },
-	{ LOOM_OP_FENCE, true, FIXED(loom_cmd_nop), .exec = nop_exec },
-	{ LOOM_OP_EVENT, true, FIXED(loom_cmd_event), .exec = event_exec },
-	{ LOOM_OP_TIMESTAMP, false, FIXED(loom_cmd_timestamp),
+	{ LOOM_OP_NOP, "NOP", false, FIXED(loom_cmd_nop), .exec = nop_exec },
+	{ LOOM_OP_FENCE, "FENCE", true, FIXED(loom_cmd_nop),
+	  .exec = nop_exec },
+	{ LOOM_OP_EVENT, "EVENT", true, FIXED(loom_cmd_event),
+	  .exec = event_exec },
+	{ LOOM_OP_TIMESTAMP, "TIMESTAMP", false, FIXED(loom_cmd_timestamp),
 	  .exec = timestamp_exec },
-	{ LOOM_OP_COPY, false, FIXED(loom_cmd_copy), .exec = copy_exec },
-	{ LOOM_OP_MATMUL, false, FIXED(loom_cmd_matmul), .exec = matmul_exec },
-	{ LOOM_OP_VECTOR, false, .min = sizeof(struct loom_cmd_vector),
+	{ LOOM_OP_COPY, "COPY", false, FIXED(loom_cmd_copy),
+	  .exec = copy_exec },
+	{ LOOM_OP_MATMUL, "MATMUL", false, FIXED(loom_cmd_matmul),
+	  .exec = matmul_exec },
+	{ LOOM_OP_VECTOR, "VECTOR", false, .min = sizeof(struct loom_cmd_vector),
 	  .max = LOOM_MAX_CMD_SIZE, .exec = vector_exec },
 };
 
@@ -225,6 +230,13 @@ static const struct op *op_find(unsigned int opcode)
 		if (ops[i].opcode == opcode)
 			return &ops[i];
 	return NULL;
+}
+
+const char *loom_op_name(uint32_t opcode)
+{
+	const struct op *op = op_find(opcode);
+
+	return op ? op->name : "unknown";
 }
 
 #define FIELD(member)	offsetof(struct loom_cmd, member)
@@ -292,37 +304,86 @@ static bool command_may_start(struct loom_exec *ex, const struct loom_cmd *hdr)
 	return ok;
 }
 
-/* Modelled time, counters, signal. */
+/* Modelled time as far as this job is concerned.  Locked. */
+uint64_t loom_time_of_job(const struct loom_exec *ex)
+{
+	return loom_is_paced(ex->core) ? ex->window.end : ex->core->clock;
+}
+
+/* Events that the command sets once it is over.  Locked. */
+static void signal_events(struct loom_exec *ex)
+{
+	const struct loom_effect *e = &ex->effect;
+	uint32_t value = e->value;
+	unsigned int event;
+
+	if (e->any) {
+		if (e->op == LOOM_EVENT_OP_ADD)
+			value += ex->ctx->event[e->event];
+		loom_ctx_event_set(ex->core, ex->ctx, e->event, value,
+				   ex->window.end);
+	}
+	event = ex->signal_event;
+	if (event)
+		loom_ctx_event_set(ex->core, ex->ctx, event,
+				   ex->ctx->event[event] + 1, ex->window.end);
+}
+
+/* Cycles that the sensors see pass now; a paced card's clock does that. */
+static uint64_t sensed(const struct loom_exec *ex)
+{
+	return loom_is_paced(ex->core) ? 0 : ex->trace.row[LOOM_PERF_CYC_TOTAL];
+}
+
+void loom_exec_account(struct loom_exec *ex)
+{
+	struct loom_core *core = ex->core;
+	uint64_t edge = ex->window.end;
+	struct loom_span span;
+
+	loom_time_step(&core->cfg, &ex->window,
+		       loom_is_paced(core) ? &core->pacer.units : &ex->units,
+		       &ex->step, &span);
+	loom_perf_span(ex, &span, edge);
+	loom_perf_step(core, ex->ctx, &ex->step);
+	loom_trace_step(ex);
+	loom_sensors_step(core, sensed(ex), ex->step.cost);
+	ex->queue->progress++;
+	signal_events(ex);
+	ex->offset += ex->size;
+	ex->index++;
+	ex->gates_passed = 0;
+}
+
+/* Modelled time, counters, signals: now, or when the pacer says so. */
 static void command_retire(struct loom_exec *ex, const struct op *op,
 			   const struct loom_cmd *hdr)
 {
 	uint32_t size = hdr->size64 * LOOM_CMD_ALIGN;
-	struct loom_step step = {
+	struct loom_core *core = ex->core;
+
+	ex->size = size;
+	ex->signal_event = hdr->signal_event;
+	ex->step = (struct loom_step) {
 		.cost = &ex->cost,
 		.fetch_hbm = ex->fetch_kind == LOOM_KIND_HBM ? size : 0,
 		.fetch_pcie = ex->fetch_kind == LOOM_KIND_SYSTEM ? size : 0,
 		.relaxed = hdr->flags & LOOM_CMD_F_RELAXED,
 		.barrier = op->barrier || hdr->wait_event,
 	};
-	struct loom_core *core = ex->core;
-	struct loom_charge charge;
 	bool events;
 
-	loom_time_step(&core->cfg, &ex->window, &step, &charge);
 	loom_lock(core);
-	loom_perf_charge(core, &charge);
-	loom_perf_step(core, &step);
-	loom_sensors_step(core, charge.row[LOOM_PERF_CYC_TOTAL], step.cost);
+	if (loom_is_paced(core))
+		loom_pace_park(ex->queue, LOOM_PACE_STEP);
+	else
+		loom_exec_account(ex);
 	events = core->events.num_pending;
-	ex->queue->progress++;
-	if (hdr->signal_event)
-		loom_ctx_event_set(core, ex->ctx, hdr->signal_event,
-				   ex->ctx->event[hdr->signal_event] + 1);
 	loom_unlock(core);
 	if (events)
 		loom_event_flush(core);
-	ex->offset += size;
-	ex->index++;
+	if (!loom_is_paced(core))
+		loom_trace_send(ex);
 }
 
 /* The command is over one way or the other: nothing points to memory. */
@@ -340,7 +401,7 @@ static void command_end(struct loom_exec *ex)
 
 void loom_exec_begin(struct loom_exec *ex)
 {
-	struct loom_charge charge;
+	struct loom_core *core = ex->core;
 
 	ex->active = true;
 	ex->offset = 0;
@@ -349,14 +410,29 @@ void loom_exec_begin(struct loom_exec *ex)
 	ex->buf_at = 0;
 	ex->buf_len = 0;
 	ex->struck = 0;
+	ex->gates_passed = 0;
 	memset(&ex->fault, 0, sizeof(ex->fault));
-	loom_time_job(&ex->core->cfg, &ex->window, &charge);
-	loom_lock(ex->core);
-	ex->start = ex->core->clock;
-	loom_perf_charge(ex->core, &charge);
-	loom_sensors_step(ex->core, charge.row[LOOM_PERF_CYC_TOTAL], NULL);
-	ex->core->perf[LOOM_PERF_PCIE_RD_BYTES] += sizeof(ex->entry);
-	loom_unlock(ex->core);
+	if (loom_is_paced(core))
+		return;
+	loom_lock(core);
+	loom_exec_fetch(ex, 0);
+	ex->start = core->clock - ex->window.end;
+	loom_unlock(core);
+	loom_trace_send(ex);
+}
+
+void loom_exec_fetch(struct loom_exec *ex, uint64_t start)
+{
+	struct loom_span span;
+
+	memset(&ex->units, 0, sizeof(ex->units));
+	loom_time_job(&ex->core->cfg, start, &ex->window, &span);
+	ex->start = start;
+	loom_perf_span(ex, &span, start);
+	loom_perf_add(ex->core, ex->ctx, LOOM_PERF_PCIE_RD_BYTES,
+		      sizeof(ex->entry));
+	loom_trace_fetch(ex);
+	loom_sensors_step(ex->core, sensed(ex), NULL);
 }
 
 enum loom_progress loom_exec_step(struct loom_exec *ex)
@@ -368,10 +444,13 @@ enum loom_progress loom_exec_step(struct loom_exec *ex)
 	if (ex->offset == ex->entry.cmd_size)
 		return LOOM_STEP_END;
 	memset(&ex->cost, 0, sizeof(ex->cost));
+	ex->effect.any = false;
+	ex->gates_seen = 0;
 	op = command_decode(ex);
 	if (!op)
 		return LOOM_STEP_FAILED;
 	hdr = (const struct loom_cmd *)fetched(ex);
+	ex->relaxed = hdr->flags & LOOM_CMD_F_RELAXED;
 	if (!command_may_start(ex, hdr))
 		return LOOM_STEP_BLOCKED;
 	if (loom_troubled(ex->core, LOOM_HOOK_COMMAND) &&
@@ -383,5 +462,7 @@ enum loom_progress loom_exec_step(struct loom_exec *ex)
 	command_end(ex);
 	if (result < 0)
 		return LOOM_STEP_FAILED;
-	return result ? LOOM_STEP_BLOCKED : LOOM_STEP_RETIRED;
+	if (result || loom_is_paced(ex->core))
+		return LOOM_STEP_BLOCKED;
+	return LOOM_STEP_RETIRED;
 }

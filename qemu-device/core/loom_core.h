@@ -42,6 +42,41 @@ enum loom_log_level {
 	LOOM_LOG_HOST,
 };
 
+/** struct loom_core_trace - a command, or the fetch of a job, that was counted */
+struct loom_core_trace {
+	/** @queue, @context: whose it is */
+	unsigned int queue;
+	unsigned int context;
+	/** @fetch: no command but the arrival of the job's ring entry */
+	bool fetch;
+	/** @opcode: LOOM_OP_* */
+	uint32_t opcode;
+	/** @index: of the command in its job */
+	uint32_t index;
+	/** @seq: of the job; 0 with @fetch, for nobody has read it yet */
+	uint64_t seq;
+	/**
+	 * @begin: the front end takes it; @issued: it is decoded; @start: its
+	 * engine begins; @computed: the engine is done; @end: memory is, too.
+	 * Modelled cycles, in this order.
+	 */
+	uint64_t begin, issued, start, computed, end;
+	/** @engine: LOOM_PERF_CYC_* of the engine, if @start is not @computed */
+	unsigned int engine;
+	/** @wait: LOOM_PERF_CYC_* of the memory waited for after @computed */
+	unsigned int wait;
+	/** @charged: cycle from which on it is charged; the rest was hidden */
+	uint64_t charged;
+	/** @row: what it added to LOOM_PERF_CYC_*, the total first */
+	uint64_t row[8];
+	/** @hbm_rd, @hbm_wr, @pcie_rd, @pcie_wr: bytes */
+	uint64_t hbm_rd, hbm_wr, pcie_rd, pcie_wr;
+	/** @macs: multiply-accumulates */
+	uint64_t macs;
+	/** @vector_ops: instruction x lane */
+	uint64_t vector_ops;
+};
+
 /** struct loom_core_ops - what the core needs from its owner */
 struct loom_core_ops {
 	/** @dma_read: read system memory; 0, or -1 when it is not all RAM */
@@ -70,6 +105,40 @@ struct loom_core_ops {
 	 * LINK_DOWN, REMOVAL).  Any thread; may be NULL.
 	 */
 	void (*inject)(void *opaque, const struct loom_inject_spec *spec);
+	/** @trace_command: a command was counted; may be NULL */
+	void (*trace_command)(void *opaque, const struct loom_core_trace *t);
+	/**
+	 * @now: the owner's clock in device cycles, which never goes back.
+	 * Called with the core's lock held, so it must not wait.  May be NULL
+	 * unless the card is paced, as @arm.
+	 */
+	uint64_t (*now)(void *opaque);
+	/**
+	 * @arm: call loom_core_tick() once @now says @cycle, or UINT64_MAX: not
+	 * at all; replaces what was asked for before.  As @now.
+	 */
+	void (*arm)(void *opaque, uint64_t cycle);
+};
+
+/** enum loom_timing - when jobs complete; Documentation/timing.rst */
+enum loom_timing {
+	/** @LOOM_TIMING_FREE: when the host has done the work */
+	LOOM_TIMING_FREE,
+	/** @LOOM_TIMING_PACED: not before their modelled end on the owner's clock */
+	LOOM_TIMING_PACED,
+	/**
+	 * @LOOM_TIMING_EXACT: at their modelled end; loom_core_tick() waits for
+	 * the work, so the owner's clock must stand still meanwhile
+	 */
+	LOOM_TIMING_EXACT,
+};
+
+/** enum loom_dataflow - what stays in the cells of an array */
+enum loom_dataflow {
+	/** @LOOM_DATAFLOW_WS: weights, the B operand */
+	LOOM_DATAFLOW_WS,
+	/** @LOOM_DATAFLOW_OS: outputs, the sums */
+	LOOM_DATAFLOW_OS,
 };
 
 /** struct loom_core_config - the card to build; loom_core_config_default() fills it */
@@ -120,6 +189,10 @@ struct loom_core_config {
 	uint32_t thermal_tau_us;
 	/** @temp_crit_mc: trip point, millidegrees Celsius, 1..200000 */
 	uint32_t temp_crit_mc;
+	/** @timing: enum loom_timing */
+	uint32_t timing;
+	/** @dataflow: enum loom_dataflow; changes modelled time, never results */
+	uint32_t dataflow;
 };
 
 void loom_core_config_default(struct loom_core_config *cfg);
@@ -246,6 +319,15 @@ const char *loom_core_check_config(struct loom_core *core, const void *data,
 
 /** loom_core_state_max() - an upper bound of the length of a saved state */
 size_t loom_core_state_max(const struct loom_core_config *cfg);
+
+/**
+ * loom_core_tick() - bring a paced card's model up to the owner's clock
+ * @run: there are no worker threads, so do the work that is late here
+ *
+ * Completes the jobs whose time has come; loom_core_deliver() should follow.
+ * With LOOM_TIMING_EXACT it waits for work that is late, at most a second.
+ */
+void loom_core_tick(struct loom_core *core, bool run);
 
 /** loom_core_deliver() - call ops.irq for every pending vector */
 void loom_core_deliver(struct loom_core *core);
@@ -405,6 +487,9 @@ unsigned int loom_core_poison(struct loom_core *core, uint64_t *page,
 
 /** loom_core_perf() - a live performance counter, LOOM_PERF_* */
 uint64_t loom_core_perf(struct loom_core *core, unsigned int counter);
+
+/** loom_op_name() - LOOM_OP_* in letters */
+const char *loom_op_name(uint32_t opcode);
 
 /** loom_strerror() - LOOM_ERR_* in words */
 const char *loom_strerror(uint32_t error);

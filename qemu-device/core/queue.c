@@ -29,12 +29,14 @@
 #define LOOM_FAIR_SLICE		16
 #define LOOM_SLICE_COMMANDS	32
 
-static bool queue_can_run(const struct loom_queue *q)
+bool loom_queue_can_run(const struct loom_queue *q)
 {
 	if (q->busy || q->resetting || q->state == LOOM_QUEUE_STATE_DISABLED)
 		return false;
 	if (q->failing)
 		return true;
+	if (q->pace)
+		return false;
 	return q->state != LOOM_QUEUE_STATE_ERROR && !q->blocked &&
 	       (q->exec.active || q->head != q->tail);
 }
@@ -50,13 +52,20 @@ static bool queue_refresh(struct loom_core *core, struct loom_queue *q)
 	uint64_t *ready = &core->ready[q->priority % LOOM_PRIORITIES];
 	uint64_t bit = 1ull << q->index, before = *ready;
 
-	*ready = queue_can_run(q) ? before | bit : before & ~bit;
+	*ready = loom_queue_can_run(q) ? before | bit : before & ~bit;
 	return *ready & ~before;
 }
 
 void loom_queue_update(struct loom_core *core, struct loom_queue *q)
 {
 	if (queue_refresh(core, q))
+		pthread_cond_signal(&core->work);
+}
+
+void loom_queue_wake(struct loom_core *core, struct loom_queue *q)
+{
+	queue_refresh(core, q);
+	if (loom_queue_can_run(q))
 		pthread_cond_signal(&core->work);
 }
 
@@ -139,14 +148,15 @@ static bool job_retire(struct loom_core *core, struct loom_queue *q,
 			ex->fault = (struct loom_fault) { .error = q->error };
 		*c = (struct loom_completion) {
 			.seq = ex->entry.seq, .start = ex->start,
-			.end = core->clock,
+			.end = loom_time_of_job(ex),
 		};
 		*addr = q->compl_base + sizeof(*c) *
 			(q->head % (1u << q->ring_size_log2));
 		q->head++;
 		ex->active = false;
-		core->perf[LOOM_PERF_JOBS]++;
-		core->perf[LOOM_PERF_PCIE_WR_BYTES] += sizeof(*c);
+		loom_perf_add(core, ex->ctx, LOOM_PERF_JOBS, 1);
+		loom_perf_add(core, ex->ctx, LOOM_PERF_PCIE_WR_BYTES,
+			      sizeof(*c));
 	}
 	if (!dropped && f->error) {
 		c->error = f->error;
@@ -159,7 +169,7 @@ static bool job_retire(struct loom_core *core, struct loom_queue *q,
 		q->state = LOOM_QUEUE_STATE_ERROR;
 		q->error = f->error;
 		q->failing = false;
-		core->perf[LOOM_PERF_FAULTS]++;
+		loom_perf_add(core, ex->ctx, LOOM_PERF_FAULTS, 1);
 	}
 	loom_unlock(core);
 	return !dropped;
@@ -193,6 +203,18 @@ static void job_end(struct loom_core *core, struct loom_queue *q)
 	if (core->ops.trace_job)
 		core->ops.trace_job(core->opaque, q->index, ex->entry.seq,
 				    ex->fault.error, c.start, c.end);
+}
+
+/* The job is over; the card says so now, or at its modelled end. */
+static void job_over(struct loom_core *core, struct loom_queue *q)
+{
+	if (!loom_is_paced(core)) {
+		job_end(core, q);
+		return;
+	}
+	loom_lock(core);
+	loom_pace_park(q, LOOM_PACE_END);
+	loom_unlock(core);
 }
 
 /* Jobs -------------------------------------------------------------------- */
@@ -244,7 +266,7 @@ static bool job_begin(struct loom_core *core, struct loom_queue *q)
 	field = loom_ring_entry_check(&entry);
 	if (field >= 0) {
 		loom_fail(ex, LOOM_ERR_RING_ENTRY, field);
-		job_end(core, q);
+		job_over(core, q);
 		return false;
 	}
 	return true;
@@ -291,14 +313,14 @@ static void slice_failing(struct loom_core *core, struct loom_queue *q)
 {
 	struct loom_fault fault = { .error = q->error };
 
-	if (q->exec.active) {
-		job_end(core, q);
-		return;
-	}
 	loom_lock(core);
-	q->failing = false;
+	q->pace = LOOM_PACE_NONE;
+	q->failing = q->exec.active;
 	loom_unlock(core);
-	queue_stop(core, q, &fault);
+	if (q->exec.active)
+		job_end(core, q);
+	else
+		queue_stop(core, q, &fault);
 }
 
 /* Returns the commands done, at least 1. */
@@ -322,7 +344,7 @@ static unsigned int slice(struct loom_core *core, struct loom_queue *q,
 			return done + 1;
 		case LOOM_STEP_END:
 		case LOOM_STEP_FAILED:
-			job_end(core, q);
+			job_over(core, q);
 			return done + 1;
 		}
 	} while (done < budget && slice_goes_on(core, q, done));
@@ -366,6 +388,9 @@ static void queue_clear(struct loom_queue *q)
 	q->progress = 0;
 	q->failing = false;
 	q->blocked = false;
+	q->pace = LOOM_PACE_NONE;
+	q->begun = false;
+	q->late = false;
 	q->exec.active = false;
 	atomic_store(&q->exec.abort, LOOM_ABORT_NONE);
 }
@@ -381,7 +406,7 @@ void loom_queue_forget(struct loom_queue *q)
 }
 
 /* The worker is out of the queue. */
-static void queue_leave(struct loom_core *core, struct loom_queue *q)
+void loom_queue_leave(struct loom_core *core, struct loom_queue *q)
 {
 	q->busy = false;
 	if (queue_dropped(q))
@@ -389,6 +414,9 @@ static void queue_leave(struct loom_core *core, struct loom_queue *q)
 	else if (!q->failing)
 		atomic_store(&q->exec.abort, LOOM_ABORT_NONE);
 	queue_refresh(core, q);
+	/* When times must be exact, when to tick depends on no worker. */
+	if (core->cfg.timing == LOOM_TIMING_PACED)
+		loom_pace_arm(core);
 	loom_quiet_wake(core);
 	/* This worker comes back for one of them. */
 	if (ready_all(core) & (ready_all(core) - 1))
@@ -409,8 +437,24 @@ static unsigned int queue_run(struct loom_core *core, struct loom_queue *q,
 	loom_unlock(core);
 	done = slice(core, q, failing, budget);
 	loom_lock(core);
-	queue_leave(core, q);
+	loom_queue_leave(core, q);
 	return done;
+}
+
+void loom_queue_slice(struct loom_core *core, struct loom_queue *q)
+{
+	queue_run(core, q, 1);
+}
+
+void loom_queue_complete(struct loom_core *core, struct loom_queue *q)
+{
+	q->busy = true;
+	q->owner = pthread_self();
+	loom_unlock(core);
+	job_end(core, q);
+	loom_lock(core);
+	q->pace = LOOM_PACE_NONE;
+	loom_queue_leave(core, q);
 }
 
 bool loom_core_work(struct loom_core *core)
@@ -504,8 +548,11 @@ void loom_queue_doorbell(struct loom_core *core, struct loom_queue *q,
 			 q->tail);
 		return;
 	}
+	if (q->tail != tail)
+		loom_pace_begin(core, q, loom_pace_now(core));
 	q->tail = tail;
 	loom_queue_update(core, q);
+	loom_pace_arm(core);
 }
 
 const char *loom_queue_config_error(const struct loom_core *core,
@@ -541,6 +588,7 @@ void loom_queue_enable(struct loom_core *core, struct loom_queue *q)
 	}
 	q->exec.ctx = &core->ctx[q->ctx];
 	loom_mmu_switch(&q->exec);
+	q->exec.window = (struct loom_window) { 0 };
 	q->state = LOOM_QUEUE_STATE_IDLE;
 }
 

@@ -39,6 +39,21 @@ static uint64_t zero_read(struct loom_core *core, unsigned int i)
 	return 0;
 }
 
+static uint64_t features_read(struct loom_core *core, unsigned int i)
+{
+	(void)i;
+	return LOOM_FEATURE_MATMUL | LOOM_FEATURE_VECTOR | LOOM_FEATURE_RAS |
+	       LOOM_FEATURE_SENSORS | LOOM_FEATURE_HBM_WINDOW |
+	       LOOM_FEATURE_CTX_PERF |
+	       (loom_is_paced(core) ? LOOM_FEATURE_PACED : 0);
+}
+
+static uint64_t time_read(struct loom_core *core, unsigned int i)
+{
+	(void)i;
+	return loom_pace_now(core);
+}
+
 static uint64_t hbm_mbps_read(struct loom_core *core, unsigned int i)
 {
 	(void)i;
@@ -149,15 +164,15 @@ static void scrub_write(struct loom_core *core, unsigned int i, uint64_t value)
 static void perf_ctrl_write(struct loom_core *core, unsigned int i,
 			    uint64_t value)
 {
-	unsigned int n;
-
 	(void)i;
-	for (n = 0; n < LOOM_PERF_COUNT; n++) {
-		if (value & LOOM_PERF_CTRL_SNAPSHOT)
-			core->latched[n] = core->perf[n];
-		if (value & LOOM_PERF_CTRL_RESET)
-			core->perf[n] = 0;
-	}
+	loom_perf_ctrl(core, value);
+}
+
+static void perf_select_write(struct loom_core *core, unsigned int i,
+			      uint64_t value)
+{
+	(void)i;
+	loom_perf_select(core, value);
 }
 
 static void ctx_root_write(struct loom_core *core, unsigned int i,
@@ -256,11 +271,7 @@ static const struct reg regs[] = {
 	{ ONE(HW_VERSION, 4), .constant = LOOM_HW_VERSION_MAJOR << 16 |
 					  LOOM_HW_VERSION_MINOR },
 	{ ONE(ISA_VERSION, 4), .constant = LOOM_ISA_VERSION },
-	{ ONE(FEATURES, 4), .constant = LOOM_FEATURE_MATMUL |
-					LOOM_FEATURE_VECTOR |
-					LOOM_FEATURE_RAS |
-					LOOM_FEATURE_SENSORS |
-					LOOM_FEATURE_HBM_WINDOW },
+	{ ONE(FEATURES, 4), .read = features_read },
 	{ ONE(NUM_QUEUES, 4), MEMBER(cfg.num_queues) },
 	{ ONE(NUM_CONTEXTS, 4), MEMBER(cfg.num_contexts) },
 	{ ONE(NUM_VECTORS, 4), MEMBER(cfg.num_vectors) },
@@ -289,7 +300,7 @@ static const struct reg regs[] = {
 	{ ONE(EVENT_HEAD, 4), .mask = ALL32, MEMBER(events.head) },
 	{ ONE(TLB_INVALIDATE, 4), .mask = ALL32, .read = zero_read,
 	  .write = tlb_write },
-	{ ONE(TIME, 8), MEMBER(clock) },
+	{ ONE(TIME, 8), .read = time_read },
 	{ ONE(HBM_WINDOW, 8), .mask = ALIGN4K, .write = hbm_window_write,
 	  MEMBER(hbm_window) },
 	{ ONE(RAS_CE_COUNT, 8), MEMBER(ras.ce_count) },
@@ -306,6 +317,8 @@ static const struct reg regs[] = {
 	{ ONE(PERF_CTRL, 4),
 	  .mask = LOOM_PERF_CTRL_SNAPSHOT | LOOM_PERF_CTRL_RESET,
 	  .read = zero_read, .write = perf_ctrl_write },
+	{ ONE(PERF_SELECT, 4), .mask = ALL32, .write = perf_select_write,
+	  MEMBER(perf_select) },
 	{ MANY(LOOM_REG_PERF(0), 8, LOOM_PERF_COUNT, 8), .read = perf_read },
 
 	{ MANY(LOOM_REG_CTX_ROOT(0), 8, LOOM_MAX_CONTEXTS, 8),

@@ -20,8 +20,10 @@
  *	loom_event_ring	writing generation
  *	loom_context	epoch
  *	loom_queue	index busy owner resetting
- *	loom_exec	core queue ctx abort last_start deadline ended fault cost
- *			fetch_kind mmu buf_at ecc
+ *	loom_pacer	ticking
+ *	loom_exec	core queue ctx abort last_start deadline ended
+ *			fetch_kind mmu buf_at ecc gates_seen trace
+ *			trace_pending
  *
  * Loading is parsing hostile data: each field is required to be what a card may
  * hold, before it is used; a card that refuses is as after its creation.
@@ -36,9 +38,7 @@
 #include "core_internal.h"
 
 #define LOOM_STATE_MAGIC	0x54534d4cu	/* "LMST" */
-#define LOOM_STATE_VERSION	2u
-/* Cycles: far from where sums of a card's life would wrap. */
-#define TIME_MAX		(1ull << 62)
+#define LOOM_STATE_VERSION	3u
 #define NO_PAGE			(~0u)
 
 /* Sections ---------------------------------------------------------------- */
@@ -59,7 +59,7 @@ static void scheduler_state(struct loom_archive *a)
 			   core->ctrl);
 	loom_state_require(a, (core->status & ~LOOM_STATUS_FATAL) ==
 			   LOOM_STATUS_READY, "STATUS is 0x%x", core->status);
-	loom_state_require(a, core->clock < TIME_MAX, "the clock is 0x%llx",
+	loom_state_require(a, core->clock < LOOM_STATE_TIME_MAX, "the clock is 0x%llx",
 			   (unsigned long long)core->clock);
 	loom_state_require(a, !(irqs & ~vectors), "pending vectors 0x%llx",
 			   (unsigned long long)irqs);
@@ -75,6 +75,9 @@ static void counters_state(struct loom_archive *a)
 		loom_state_u64(a, &a->core->perf[i]);
 		loom_state_u64(a, &a->core->latched[i]);
 	}
+	loom_state_u32(a, &a->core->perf_select);
+	loom_state_require(a, a->core->perf_select <= a->core->cfg.num_contexts,
+			   "PERF_SELECT is %u", a->core->perf_select);
 }
 
 static void contexts_state(struct loom_archive *a)
@@ -92,26 +95,37 @@ static void contexts_state(struct loom_archive *a)
 				   (unsigned long long)root);
 		if (a->load)
 			atomic_store(&ctx->root, root);
-		for (n = 0; n < LOOM_NUM_EVENTS; n++)
+		for (n = 0; n < LOOM_NUM_EVENTS; n++) {
 			loom_state_u32(a, &ctx->event[n]);
+			loom_state_time(a, &ctx->event_at[n]);
+		}
+		for (n = 0; n < LOOM_PERF_COUNT; n++)
+			loom_state_u64(a, &ctx->perf[n]);
 	}
+}
+
+void loom_state_time(struct loom_archive *a, uint64_t *t)
+{
+	loom_state_u64(a, t);
+	loom_state_require(a, *t < LOOM_STATE_TIME_MAX, "a time of 0x%llx",
+			   (unsigned long long)*t);
 }
 
 static void window_state(struct loom_archive *a, struct loom_window *w)
 {
-	uint64_t *const fields[] = {
-		&w->front, &w->barrier, &w->end, &w->hbm, &w->pcie,
-		&w->engine[LOOM_ENGINE_ARRAY], &w->engine[LOOM_ENGINE_VECTOR],
-		&w->engine[LOOM_ENGINE_COPY],
-	};
+	loom_state_time(a, &w->front);
+	loom_state_time(a, &w->barrier);
+	loom_state_time(a, &w->end);
+}
+
+void loom_units_state(struct loom_archive *a, struct loom_units *u)
+{
 	unsigned int i;
 
-	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		loom_state_u64(a, fields[i]);
-		loom_state_require(a, *fields[i] < TIME_MAX,
-				   "a job's time %u is 0x%llx", i,
-				   (unsigned long long)*fields[i]);
-	}
+	for (i = 0; i < LOOM_NUM_ENGINES; i++)
+		loom_state_time(a, &u->engine[i]);
+	loom_state_time(a, &u->hbm);
+	loom_state_time(a, &u->pcie);
 }
 
 /* The part of the command buffer that was fetched and not used up. */
@@ -137,18 +151,16 @@ static void job_state(struct loom_archive *a, struct loom_exec *ex)
 	loom_state_u32(a, &ex->offset);
 	loom_state_u32(a, &ex->index);
 	loom_state_u32(a, &ex->opcode);
-	loom_state_u64(a, &ex->start);
 	loom_state_u64(a, &ex->struck);
-	loom_state_require(a, loom_ring_entry_check(&ex->entry) < 0,
+	/* A bad one is only there to be reported, which is paced. */
+	loom_state_require(a, loom_ring_entry_check(&ex->entry) < 0 ||
+			   ex->queue->pace == LOOM_PACE_END,
 			   "a job with a bad ring entry");
 	loom_state_require(a, ex->offset <= ex->entry.cmd_size &&
 			   ex->offset % LOOM_CMD_ALIGN == 0,
 			   "a job at 0x%x of 0x%x", ex->offset,
 			   ex->entry.cmd_size);
-	loom_state_require(a, ex->start <= a->core->clock,
-			   "a job that begins at 0x%llx",
-			   (unsigned long long)ex->start);
-	window_state(a, &ex->window);
+	loom_units_state(a, &ex->units);
 	if (!a->failed)
 		fetched_state(a, ex);
 }
@@ -204,8 +216,13 @@ static void queue_state(struct loom_archive *a, struct loom_queue *q)
 	loom_state_require(a, queue_is_sane(a->core, q),
 			   "queue %u: no queue is like that (state %u, error %u)",
 			   q->index, q->state, q->error);
+	loom_state_time(a, &q->exec.start);
+	window_state(a, &q->exec.window);
+	loom_pace_queue_state(a, q);
 	if (q->exec.active && !a->failed)
 		job_state(a, &q->exec);
+	if (q->pace == LOOM_PACE_STEP && !a->failed)
+		loom_pace_step_state(a, &q->exec);
 }
 
 static void queues_state(struct loom_archive *a)
@@ -282,6 +299,7 @@ static const struct {
 	{ "counters", counters_state },
 	{ "contexts", contexts_state },
 	{ "queues", queues_state },
+	{ "pacer", loom_pacer_state },
 	{ "events", events_state },
 	{ "sram", sram_state },
 	{ "faults", loom_inject_state },
@@ -374,12 +392,17 @@ size_t loom_core_state_max(const struct loom_core_config *cfg)
 /* As after loom_core_create(). */
 static void forget(struct loom_core *core)
 {
+	unsigned int i;
+
 	loom_device_reset(core);
 	core->clock = 0;
+	core->pacer = (struct loom_pacer) { .ticking = core->pacer.ticking };
 	core->picks = 0;
 	memset(core->perf, 0, sizeof(core->perf));
 	memset(core->latched, 0, sizeof(core->latched));
 	loom_fault_forget(core);
+	for (i = 0; i < LOOM_MAX_CONTEXTS; i++)
+		memset(core->ctx[i].perf, 0, sizeof(core->ctx[i].perf));
 }
 
 /* What follows from the state, and goes on from it. */
@@ -392,7 +415,7 @@ static void restart(struct loom_core *core)
 		q = &core->queue[i];
 		atomic_store(&q->exec.abort, q->failing ? LOOM_ABORT_STOP :
 							  LOOM_ABORT_NONE);
-		memset(&q->exec.fault, 0, sizeof(q->exec.fault));
+		q->exec.trace_pending = false;
 		if (q->ctx < core->cfg.num_contexts) {
 			q->exec.ctx = &core->ctx[q->ctx];
 			loom_mmu_switch(&q->exec);
@@ -401,6 +424,7 @@ static void restart(struct loom_core *core)
 	}
 	core->notify = atomic_load(&core->irqs) ||
 		       atomic_load(&core->inject.later);
+	loom_pace_arm(core);
 }
 
 static const char *outcome(const struct loom_archive *a, char *why, size_t len)
@@ -478,6 +502,7 @@ void loom_core_resume(struct loom_core *core)
 	loom_lock(core);
 	core->paused = false;
 	pthread_cond_broadcast(&core->work);
+	loom_pace_arm(core);
 	core->notify = core->notify || atomic_load(&core->irqs);
 	loom_unlock(core);
 	loom_event_flush(core);

@@ -73,19 +73,48 @@ static uint64_t mul_div_up(uint64_t a, uint64_t b, uint64_t c)
  * weights is loaded per cycle.  Tiles are R of K by C of N; the strips of N of
  * all products are dealt out over the arrays, and the busiest one counts.
  */
-uint64_t loom_time_matmul(const struct loom_core_config *cfg, uint32_t a_type,
-			  uint64_t batch, uint64_t m, uint64_t n, uint64_t k)
+static u128 weight_stationary(const struct loom_core_config *cfg,
+			      uint64_t batch, uint64_t m, uint64_t n,
+			      uint64_t k)
 {
 	uint64_t rows = cfg->array_rows, cols = cfg->array_cols;
-	u128 strips, tiles, cycles;
+	u128 strips, tiles;
 
-	if (!batch || !m || !n || !k)
-		return 0;
 	strips = (u128)batch * div_up(n, cols);
 	strips = (strips + cfg->num_arrays - 1) / cfg->num_arrays;
 	tiles = (u128)clamp(strips) * div_up(k, rows);
-	cycles = rows + (u128)clamp(tiles - 1) * loom_max(m, rows) +
-		 m + rows + cols - 2;
+	return rows + (u128)clamp(tiles - 1) * loom_max(m, rows) +
+	       m + rows + cols - 2;
+}
+
+/*
+ * Output stationary with a second accumulator per cell: a tile of R of M by C
+ * of N sums K steps while the one before drains through R rows; the last one
+ * fills and drains by itself.  Tiles are dealt out over the arrays.
+ */
+static u128 output_stationary(const struct loom_core_config *cfg,
+			      uint64_t batch, uint64_t m, uint64_t n,
+			      uint64_t k)
+{
+	uint64_t rows = cfg->array_rows, cols = cfg->array_cols;
+	u128 tiles = (u128)clamp((u128)div_up(m, rows) * div_up(n, cols)) *
+		     batch;
+
+	tiles = (tiles + cfg->num_arrays - 1) / cfg->num_arrays;
+	return (u128)clamp(tiles - 1) * loom_max(k, rows) + k + 2 * rows +
+	       cols - 2;
+}
+
+uint64_t loom_time_matmul(const struct loom_core_config *cfg, uint32_t a_type,
+			  uint64_t batch, uint64_t m, uint64_t n, uint64_t k)
+{
+	u128 cycles;
+
+	if (!batch || !m || !n || !k)
+		return 0;
+	cycles = cfg->dataflow == LOOM_DATAFLOW_OS ?
+		 output_stationary(cfg, batch, m, n, k) :
+		 weight_stationary(cfg, batch, m, n, k);
 	if (a_type == LOOM_TYPE_F32)
 		cycles = (u128)clamp(cycles) * LOOM_TIME_F32_PASSES;
 	return clamp(cycles);
@@ -179,46 +208,64 @@ static void take(struct loom_charge *charge, unsigned int row, uint64_t cycles,
 	*left -= cycles;
 }
 
-void loom_time_job(const struct loom_core_config *cfg, struct loom_window *w,
-		   struct loom_charge *charge)
+void loom_time_job(const struct loom_core_config *cfg, uint64_t start,
+		   struct loom_window *w, struct loom_span *span)
 {
-	uint64_t cycles = mul_div_up(LOOM_T_JOB_NS, cfg->clock_khz, 1000000);
+	uint64_t end = start + mul_div_up(LOOM_T_JOB_NS, cfg->clock_khz,
+					  1000000);
 
-	*w = (struct loom_window) { .front = cycles, .end = cycles };
-	*charge = (struct loom_charge) { { 0 } };
-	charge->row[LOOM_PERF_CYC_TOTAL] = cycles;
-	charge->row[LOOM_PERF_CYC_FRONT] = cycles;
+	*w = (struct loom_window) { end, start, end };
+	*span = (struct loom_span) {
+		.begin = start, .issued = end, .start = end, .computed = end,
+		.end = end, .wait = LOOM_PERF_CYC_PCIE,
+	};
+}
+
+uint64_t loom_time_ready(const struct loom_window *w, bool relaxed)
+{
+	return loom_max(relaxed ? w->front : w->end, w->barrier);
 }
 
 void loom_time_step(const struct loom_core_config *cfg, struct loom_window *w,
-		    const struct loom_step *step, struct loom_charge *charge)
+		    struct loom_units *u, const struct loom_step *step,
+		    struct loom_span *span)
 {
-	uint64_t start, computed, hbm, pcie, end, left;
+	uint64_t hbm, pcie;
 	struct parts p;
 
 	parts_of(cfg, step, &p);
-	start = step->relaxed ? loom_max(w->front, w->barrier) : w->end;
-	start += p.front;
-	w->front = start;
+	span->begin = loom_time_ready(w, step->relaxed);
+	span->issued = span->begin + p.front;
+	span->start = span->issued;
+	span->engine = p.engine;
 	if (p.compute)
-		start = loom_max(start, w->engine[p.engine]);
-	computed = start + p.compute;
-	hbm = serve(&w->hbm, start, p.hbm);
-	pcie = serve(&w->pcie, start, p.pcie);
-	end = loom_max(computed, loom_max(hbm, pcie));
+		span->start = loom_max(span->start, u->engine[p.engine]);
+	span->computed = span->start + p.compute;
+	hbm = serve(&u->hbm, span->start, p.hbm);
+	pcie = serve(&u->pcie, span->start, p.pcie);
+	span->wait = hbm >= pcie ? LOOM_PERF_CYC_HBM : LOOM_PERF_CYC_PCIE;
+	span->end = loom_max(span->computed, loom_max(hbm, pcie));
 	if (p.compute)
-		w->engine[p.engine] = end;
-
-	*charge = (struct loom_charge) { { 0 } };
-	left = end > w->end ? end - w->end : 0;
-	charge->row[LOOM_PERF_CYC_TOTAL] = left;
-	take(charge, hbm >= pcie ? LOOM_PERF_CYC_HBM : LOOM_PERF_CYC_PCIE,
-	     end - computed, &left);
-	take(charge, LOOM_PERF_CYC_ARRAY + p.engine, p.compute, &left);
-	take(charge, LOOM_PERF_CYC_FRONT, left, &left);
-	w->end = loom_max(w->end, end);
+		u->engine[p.engine] = span->end;
+	w->front = span->issued;
+	w->end = loom_max(w->end, span->end);
 	if (step->barrier)
 		w->barrier = w->end;
+}
+
+void loom_time_charge(const struct loom_span *span, uint64_t edge,
+		      struct loom_charge *charge)
+{
+	uint64_t left = span->end > edge ? span->end - edge : 0;
+
+	*charge = (struct loom_charge) { { 0 } };
+	charge->row[LOOM_PERF_CYC_TOTAL] = left;
+	take(charge, span->wait, span->end - span->computed, &left);
+	take(charge, LOOM_PERF_CYC_ARRAY + span->engine,
+	     span->computed - span->start, &left);
+	take(charge, LOOM_PERF_CYC_IDLE, span->start - span->issued, &left);
+	take(charge, LOOM_PERF_CYC_FRONT, span->issued - span->begin, &left);
+	take(charge, LOOM_PERF_CYC_IDLE, left, &left);
 }
 
 uint64_t loom_time_gemm_passes(const struct loom_core_config *cfg,
@@ -259,9 +306,12 @@ void loom_time_command(const struct loom_core_config *cfg,
 {
 	struct loom_step step = { .cost = cost, .fetch_pcie = fetch };
 	struct loom_window window = { 0 };
+	struct loom_units units = { 0 };
 	struct loom_charge charge;
+	struct loom_span span;
 
-	loom_time_step(cfg, &window, &step, &charge);
+	loom_time_step(cfg, &window, &units, &step, &span);
+	loom_time_charge(&span, 0, &charge);
 	memcpy(row, charge.row, sizeof(charge.row));
 }
 
@@ -270,7 +320,9 @@ void loom_time_job_start(const struct loom_core_config *cfg,
 {
 	struct loom_window window;
 	struct loom_charge charge;
+	struct loom_span span;
 
-	loom_time_job(cfg, &window, &charge);
+	loom_time_job(cfg, 0, &window, &span);
+	loom_time_charge(&span, 0, &charge);
 	memcpy(row, charge.row, sizeof(charge.row));
 }

@@ -69,6 +69,7 @@ stale() {
 echo "TAP version 13"
 echo "1..3"
 structs="loom_core loom_event_ring loom_context loom_queue loom_exec loom_window"
+structs+=" loom_units loom_step loom_effect loom_pacer"
 check every_structure_is_found "$(for s in $structs; do
 	[ "$(members $s | wc -l)" -ge 3 ] || echo "$s"; done)"
 check every_member_is_saved_or_said_to_follow_from_others \

@@ -109,6 +109,28 @@ static void on_log(void *opaque, enum loom_log_level level, const char *line)
 	atomic_fetch_add(&card->log_lines, 1);
 }
 
+static uint64_t on_now(void *opaque)
+{
+	struct t_card *card = opaque;
+
+	return atomic_load(&card->now);
+}
+
+static void on_arm(void *opaque, uint64_t cycle)
+{
+	struct t_card *card = opaque;
+
+	atomic_store(&card->armed, cycle);
+}
+
+static void on_trace(void *opaque, const struct loom_core_trace *t)
+{
+	struct t_card *card = opaque;
+
+	if (card->on_command)
+		card->on_command(card, t);
+}
+
 /* Registers --------------------------------------------------------------- */
 
 uint32_t t_read32(struct t_card *card, uint64_t reg)
@@ -497,7 +519,26 @@ static const struct loom_core_ops ops = {
 	.notify = on_notify,
 	.hbm_dirty = on_dirty,
 	.log = on_log,
+	.trace_command = on_trace,
+	.now = on_now,
+	.arm = on_arm,
 };
+
+void t_advance(struct t_card *card, uint64_t cycle)
+{
+	uint64_t armed;
+
+	while ((armed = atomic_load(&card->armed)) <= cycle) {
+		if (armed > atomic_load(&card->now))
+			atomic_store(&card->now, armed);
+		/* What is late arms anew, so do not find the old value again. */
+		atomic_store(&card->armed, UINT64_MAX);
+		loom_core_tick(card->core, !card->num_workers);
+		loom_core_deliver(card->core);
+	}
+	if (cycle > atomic_load(&card->now))
+		atomic_store(&card->now, cycle);
+}
 
 struct t_card *t_card_create(const struct loom_core_config *cfg)
 {
@@ -518,6 +559,7 @@ struct t_card *t_card_create(const struct loom_core_config *cfg)
 	    !(card->sys = calloc(1, T_SYS_SIZE)))
 		die("no memory");
 	card->hbm = hbm;
+	atomic_store(&card->armed, UINT64_MAX);
 	card->core = loom_core_create(&card->cfg, &ops, card, card->hbm);
 	if (!card->core)
 		die("loom_core_create() failed");

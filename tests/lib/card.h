@@ -95,6 +95,15 @@ struct t_card {
 	pthread_t workers[T_MAX_WORKERS];
 	/** @num_workers: how many */
 	unsigned int num_workers;
+	/** @now: what the card takes for time when it is paced, cycles */
+	atomic_ullong now;
+	/** @armed: when it wants loom_core_tick() */
+	atomic_ullong armed;
+	/** @on_command: if set, gets every command that is counted */
+	void (*on_command)(struct t_card *card,
+			   const struct loom_core_trace *t);
+	/** @commands: for it */
+	void *commands;
 };
 
 /* NULL: 64 MiB of HBM, 2 MiB of SRAM, all else as loom_core_config_default(). */
@@ -182,6 +191,14 @@ struct loom_completion t_submit(struct t_card *card, unsigned int queue,
  */
 struct loom_completion t_run_cmds(struct t_card *card, const void *buf,
 				  uint32_t bytes);
+
+/*
+ * t_advance() - let the clock of a paced card run until it says @cycle
+ *
+ * Ticks whenever the card asked for it, on time; does the work itself if there
+ * are no workers.
+ */
+void t_advance(struct t_card *card, uint64_t cycle);
 
 /* Worker threads, or more of them; t_card_destroy() stops them for good. */
 void t_workers_start(struct t_card *card, unsigned int count);

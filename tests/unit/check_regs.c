@@ -40,7 +40,8 @@ START_TEST(test_identification_says_what_was_configured)
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_FEATURES),
 			  LOOM_FEATURE_MATMUL | LOOM_FEATURE_VECTOR |
 			  LOOM_FEATURE_RAS | LOOM_FEATURE_SENSORS |
-			  LOOM_FEATURE_HBM_WINDOW);
+			  LOOM_FEATURE_HBM_WINDOW |
+			  LOOM_FEATURE_CTX_PERF);
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_NUM_QUEUES), 64);
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_NUM_CONTEXTS), 256);
 	ck_assert_uint_eq(t_read32(card, LOOM_REG_NUM_VECTORS), 33);

@@ -11,12 +11,14 @@
 
 static struct loom_core_config cfg;
 static struct loom_window window;
+static struct loom_units units;
 static struct loom_charge total;
 
 static void setup(void)
 {
 	loom_core_config_default(&cfg);
 	memset(&window, 0, sizeof(window));
+	memset(&units, 0, sizeof(units));
 	memset(&total, 0, sizeof(total));
 }
 
@@ -112,6 +114,57 @@ START_TEST(test_absurd_sizes_are_clamped)
 }
 END_TEST
 
+/*
+ * Tile by tile again: the sums of a tile may start when the one before has
+ * streamed its K steps and the accumulators behind it have drained, a row per
+ * cycle.
+ */
+static uint64_t reference_outputs(uint64_t k, uint64_t tiles)
+{
+	uint64_t start = 0, drained, streamed, t;
+
+	for (t = 1; t < tiles; t++) {
+		drained = start + cfg.array_rows;
+		streamed = start + k;
+		start = drained > streamed ? drained : streamed;
+	}
+	/* Skew in, sum, and the last rows leave one by one. */
+	return start + k + (cfg.array_rows - 1) + (cfg.array_cols - 1) +
+	       cfg.array_rows;
+}
+
+START_TEST(test_output_stationary_equals_tile_by_tile_simulation)
+{
+	uint64_t batch, m, n, k, tiles;
+	unsigned int i;
+
+	srand(2);
+	cfg.dataflow = LOOM_DATAFLOW_OS;
+	for (i = 0; i < 500; i++) {
+		cfg.num_arrays = 1 + rand() % 8;
+		cfg.array_rows = 8u << rand() % 6;
+		cfg.array_cols = 8u << rand() % 6;
+		batch = 1 + rand() % 5;
+		m = 1 + rand() % 3000;
+		n = 1 + rand() % 3000;
+		k = 1 + rand() % 700;
+		tiles = batch * ((m - 1) / cfg.array_rows + 1) *
+			((n - 1) / cfg.array_cols + 1);
+		tiles = (tiles - 1) / cfg.num_arrays + 1;
+		ck_assert_uint_eq(loom_time_matmul(&cfg, LOOM_TYPE_BF16, batch,
+						   m, n, k),
+				  reference_outputs(k, tiles));
+		ck_assert_uint_eq(loom_time_matmul(&cfg, LOOM_TYPE_F32, batch,
+						   m, n, k),
+				  4 * reference_outputs(k, tiles));
+	}
+	ck_assert_uint_eq(loom_time_matmul(&cfg, LOOM_TYPE_BF16, 1, 0, 1, 1),
+			  0);
+	ck_assert_uint_eq(loom_time_matmul(&cfg, LOOM_TYPE_F32, ~0ull, ~0u,
+					   ~0u, ~0u), LOOM_TIME_MAX);
+}
+END_TEST
+
 START_TEST(test_vector_golden_numbers)
 {
 	/* Rows, lanes, instructions in and outside of loops; 1024 lanes. */
@@ -146,9 +199,17 @@ static uint64_t step(const struct loom_cost *cost, bool relaxed, bool barrier)
 	struct loom_step s = {
 		.cost = cost, .relaxed = relaxed, .barrier = barrier,
 	};
+	uint64_t edge = window.end;
 	struct loom_charge c;
+	struct loom_span span;
 
-	loom_time_step(&cfg, &window, &s, &c);
+	loom_time_step(&cfg, &window, &units, &s, &span);
+	ck_assert_uint_le(span.begin, span.issued);
+	ck_assert_uint_le(span.issued, span.start);
+	ck_assert_uint_le(span.start, span.computed);
+	ck_assert_uint_le(span.computed, span.end);
+	loom_time_charge(&span, edge, &c);
+	ck_assert_uint_eq(c.row[LOOM_PERF_CYC_IDLE], 0);
 	add(&c);
 	return c.row[LOOM_PERF_CYC_TOTAL];
 }
@@ -166,8 +227,10 @@ static void slow_memory(void)
 START_TEST(test_job_starts_with_the_ring_fetch)
 {
 	struct loom_charge c;
+	struct loom_span span;
 
-	loom_time_job(&cfg, &window, &c);
+	loom_time_job(&cfg, 0, &window, &span);
+	loom_time_charge(&span, 0, &c);
 	add(&c);
 	ck_assert_uint_eq(total.row[LOOM_PERF_CYC_FRONT], 840);
 	ck_assert_uint_eq(window.end, 840);
@@ -353,6 +416,7 @@ static Suite *suite(void)
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, test_matmul_equals_tile_by_tile_simulation);
+	tcase_add_test(tc, test_output_stationary_equals_tile_by_tile_simulation);
 	tcase_add_test(tc, test_matmul_golden_numbers);
 	tcase_add_test(tc, test_large_matmul_keeps_the_arrays_busy);
 	tcase_add_test(tc, test_absurd_sizes_are_clamped);
