@@ -202,6 +202,8 @@ static const struct loom_core_ops core_ops = {
 	.irq = on_irq,
 	.notify = on_notify,
 	.log = on_log,
+	.trace_job = sim_trace_job,
+	.trace_command = sim_trace_command,
 };
 
 void sim_service(struct sim *sim)
@@ -287,6 +289,7 @@ static const struct sim_key {
 	KEY("hbm-channel-mbps", cfg.hbm_channel_mbps),
 	KEY("pcie-mbps", cfg.pcie_mbps),
 	KEY("queues", cfg.num_queues),
+	KEY("dataflow", cfg.dataflow),
 	KEY("workers", workers),
 	KEY("job-timeout-ms", job_timeout_ms),
 #undef KEY
@@ -340,6 +343,20 @@ static bool parse_size(const char *s, size_t len, uint64_t *out)
 	return true;
 }
 
+/* The two dataflows have names. */
+static bool parse_dataflow(struct sim_options *opt, const char *s, size_t len)
+{
+	static const char *const names[] = {
+		[LOOM_DATAFLOW_WS] = "ws", [LOOM_DATAFLOW_OS] = "os",
+	};
+	uint32_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (len == strlen(names[i]) && !memcmp(s, names[i], len))
+			opt->cfg.dataflow = i;
+	return len == 2 && !memcmp(s, names[opt->cfg.dataflow], len);
+}
+
 /* One "key=value" of @len characters. */
 static int parse_option(struct sim_options *opt, const char *s, size_t len)
 {
@@ -351,6 +368,12 @@ static int parse_option(struct sim_options *opt, const char *s, size_t len)
 
 	if (!key)
 		return unknown_key(s, key_len);
+	if (key->offset == offsetof(struct sim_options, cfg.dataflow)) {
+		if (eq && parse_dataflow(opt, eq + 1, len - key_len - 1))
+			return 0;
+		return error_set(-EINVAL, "write dataflow=ws or dataflow=os",
+				 "sim: '%.*s' is no dataflow", (int)len, s);
+	}
 	if (!eq || !parse_size(eq + 1, len - key_len - 1, &value) ||
 	    (key->size == sizeof(value32) && value > UINT32_MAX))
 		return error_set(-EINVAL, "write key=number, e.g. hbm=256M",
@@ -444,17 +467,24 @@ static void sim_fini(struct sim *sim)
 /* Build the card around its HBM, of which only what is used takes memory. */
 static int card_create(struct sim *sim, const struct loom_core_config *cfg)
 {
+	int rc = sim_trace_open(sim, cfg->clock_khz);
+
+	if (rc)
+		return rc;
 	sim->hbm = mmap(NULL, cfg->hbm_size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (sim->hbm == MAP_FAILED)
+	if (sim->hbm == MAP_FAILED) {
+		sim_trace_close(sim);
 		return error_set(-ENOMEM, "use a smaller hbm=",
 				 "no address space for %llu bytes of HBM",
 				 (unsigned long long)cfg->hbm_size);
+	}
 	/* QEMU asks for the same; products and copies miss the TLB less. */
 	(void)madvise(sim->hbm, cfg->hbm_size, MADV_HUGEPAGE);
 	sim->core = loom_core_create(cfg, &core_ops, sim, sim->hbm);
 	if (!sim->core) {
 		munmap(sim->hbm, cfg->hbm_size);
+		sim_trace_close(sim);
 		return error_set(-ENOMEM, NULL, "out of memory");
 	}
 	loom_core_set_bus_master(sim->core, true);
@@ -466,6 +496,7 @@ static void card_destroy(struct sim *sim)
 {
 	loom_core_destroy(sim->core);
 	munmap(sim->hbm, sim->dev.info.hbm_size);
+	sim_trace_close(sim);
 }
 
 static void sim_close(struct accel_device *dev)

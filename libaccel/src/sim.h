@@ -3,6 +3,7 @@
  * The "sim:" transport: a card of this process and a small driver for it.
  *
  * sim.c        options, threads, interrupts, system memory as the card sees it
+ * sim_trace.c  $ACCEL_TRACE
  * sim_mem.c    HBM, page tables, buffer objects
  * sim_queue.c  queues, jobs, waits
  *
@@ -30,6 +31,8 @@ struct sim_range {
 struct sim {
 	struct accel_device dev;
 	struct loom_core *core;
+	/** @trace: the file of $ACCEL_TRACE, or NULL; locks itself */
+	struct loom_trace_file *trace;
 	uint8_t *hbm;
 	pthread_t *workers;
 	unsigned int num_workers;
@@ -84,6 +87,14 @@ void sim_range_del(struct sim *sim, uint64_t bus);
 void sim_wake(struct sim *sim);
 /* Serve pending interrupts.  sim.lock is not held. */
 void sim_service(struct sim *sim);
+
+/* sim_trace.c */
+int sim_trace_open(struct sim *sim, uint32_t clock_khz);
+void sim_trace_close(struct sim *sim);
+/* Of the core's operations; @opaque is the sim. */
+void sim_trace_job(void *opaque, unsigned int queue, uint64_t seq,
+		   uint32_t error, uint64_t start, uint64_t end);
+void sim_trace_command(void *opaque, const struct loom_core_trace *t);
 
 /* sim_mem.c */
 int sim_mem_init(struct sim *sim);
