@@ -206,6 +206,7 @@ TEST(other_cards_cost_what_they_count)
 		"arrays=64,rows=512,cols=512", "clock-khz=999999",
 		"hbm-channels=1,hbm-channel-mbps=1000,clock-khz=700000",
 		"pcie-mbps=1", "hbm-channels=3,hbm-channel-mbps=33333",
+		"dataflow=os", "arrays=3,rows=64,cols=256,dataflow=os",
 	};
 	struct job job = {
 		.type = "bf16", .out_type = "f32",

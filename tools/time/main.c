@@ -33,8 +33,8 @@ static const char help[] =
 "                             f32 (bf16)\n"
 "      --out-type T           elements of D: bf16, f16, f32, i32 (f32; i32 for i8)\n"
 "      --memory M             where A, B and D are: hbm or system (hbm)\n"
-"      --dataflow D           what stays in the cells: ws, os or is (ws; the card\n"
-"                             has no other)\n"
+"      --dataflow D           what stays in the cells: weights (ws), sums (os) or, for\n"
+"                             comparison, inputs (is) (ws)\n"
 "      --model M              loom, or for comparison scalesim or ispass: one array,\n"
 "                             no memory (loom)\n"
 "\n"
@@ -85,7 +85,6 @@ enum {
 	OPT_TYPE,
 	OPT_OUT_TYPE,
 	OPT_MEMORY,
-	OPT_DATAFLOW,
 	OPT_MODEL,
 	OPT_JSON,
 	OPT_SWEEP,
@@ -105,7 +104,7 @@ static const struct option long_options[] = {
 	{ "type", required_argument, NULL, OPT_TYPE },
 	{ "out-type", required_argument, NULL, OPT_OUT_TYPE },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
-	{ "dataflow", required_argument, NULL, OPT_DATAFLOW },
+	{ "dataflow", required_argument, NULL, OPT_PARAMETER },
 	{ "model", required_argument, NULL, OPT_MODEL },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "sweep", required_argument, NULL, OPT_SWEEP },
@@ -144,16 +143,6 @@ static int set_memory(struct options *o, const char *value)
 
 	o->setup.system = i == 1;
 	return i < 0 ? no_such("memory", value, "hbm, system") : 0;
-}
-
-static int set_dataflow(struct options *o, const char *value)
-{
-	int i = name_index(dataflow_names, NUM_DATAFLOWS, value);
-
-	if (i < 0)
-		return no_such("dataflow", value, "ws, os, is");
-	o->setup.flow = (enum dataflow)i;
-	return 0;
 }
 
 static int set_model(struct options *o, const char *value)
@@ -219,8 +208,6 @@ static int set_option(struct options *o, int opt, int index)
 		return set_out_type(o, optarg);
 	case OPT_MEMORY:
 		return set_memory(o, optarg);
-	case OPT_DATAFLOW:
-		return set_dataflow(o, optarg);
 	case OPT_MODEL:
 		return set_model(o, optarg);
 	case OPT_SWEEP:

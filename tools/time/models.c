@@ -14,11 +14,6 @@ static uint64_t div_up(uint64_t a, uint64_t b)
 	return a / b + (a % b != 0);
 }
 
-static uint64_t max(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 /*
  * SCALE-Sim's view of a product: what lies along the rows and the columns of
  * the array, and what is streamed through it in time.
@@ -64,33 +59,20 @@ static uint64_t unoverlapped(const struct loom_core_config *cfg,
 	return clamp(folds(cfg, &s) * fold - scalesim);
 }
 
-/* A second accumulator per cell: one tile drains while the next is summed. */
-static uint64_t shadow_os(const struct loom_core_config *cfg,
-			  const struct loom_time_gemm *g)
-{
-	struct mapping s = map(DATAFLOW_OS, g);
-	uint64_t rows = cfg->array_rows;
-	uint64_t tiles = div_up(folds(cfg, &s), cfg->num_arrays);
-	u128 cycles = (u128)(tiles - 1) * max(s.time, rows) + s.time +
-		      2 * rows + cfg->array_cols - 2;
-
-	if (g->a_type == LOOM_TYPE_F32)
-		cycles *= LOOM_TIME_F32_PASSES;
-	return clamp(cycles);
-}
-
 uint64_t model_array_cycles(const struct loom_core_config *cfg,
 			    enum model model, enum dataflow flow,
 			    const struct loom_time_gemm *g)
 {
+	struct loom_core_config card = *cfg;
+
 	if (model != MODEL_LOOM)
 		return unoverlapped(cfg, model, flow, g);
-	if (flow == DATAFLOW_OS)
-		return shadow_os(cfg, g);
+	card.dataflow = flow == DATAFLOW_OS ? LOOM_DATAFLOW_OS :
+					      LOOM_DATAFLOW_WS;
 	/* Input stationary is weight stationary with A and B exchanged. */
 	if (flow == DATAFLOW_IS)
-		return loom_time_matmul(cfg, g->a_type, 1, g->n, g->m, g->k);
-	return loom_time_matmul(cfg, g->a_type, 1, g->m, g->n, g->k);
+		return loom_time_matmul(&card, g->a_type, 1, g->n, g->m, g->k);
+	return loom_time_matmul(&card, g->a_type, 1, g->m, g->n, g->k);
 }
 
 static double cells(const struct loom_core_config *cfg)

@@ -106,6 +106,19 @@ static int set_array(struct setup *s, const char *value, char *err)
 	return 0;
 }
 
+static int set_dataflow(struct setup *s, const char *value, char *err)
+{
+	int i = name_index(dataflow_names, NUM_DATAFLOWS, value);
+
+	if (i < 0) {
+		snprintf(err, TIME_TEXT, "dataflow is '%.40s'; it must be one of ws, os, is",
+			 value);
+		return -1;
+	}
+	s->flow = (enum dataflow)i;
+	return 0;
+}
+
 static const struct key *find_key(const char *name)
 {
 	size_t i;
@@ -125,6 +138,8 @@ int setup_set(struct setup *s, const char *key, const char *value, char *err)
 
 	if (!strcmp(key, "array"))
 		return set_array(s, value, err);
+	if (!strcmp(key, "dataflow"))
+		return set_dataflow(s, value, err);
 	if (!k) {
 		snprintf(err, TIME_TEXT, "no parameter is called '%.40s'", key);
 		return -1;
