@@ -75,6 +75,8 @@ static void loom_op_irq(void *opaque, unsigned int vector)
     trace_loom_irq(loom_id(s), vector);
     if (vector < s->cfg.num_vectors && msix_enabled(PCI_DEVICE(s))) {
         msix_notify(PCI_DEVICE(s), vector);
+    } else {
+        trace_loom_msix_off(loom_id(s), vector);
     }
 }
 
@@ -107,12 +109,6 @@ static void loom_op_log(void *opaque, enum loom_log_level level,
     }
 }
 
-static void loom_op_trace_job(void *opaque, unsigned int queue, uint64_t seq,
-                              uint32_t error, uint64_t start, uint64_t end)
-{
-    trace_loom_job(loom_id(opaque), queue, seq, error, start, end);
-}
-
 static const struct loom_core_ops loom_ops = {
     .dma_read = loom_op_dma_read,
     .dma_write = loom_op_dma_write,
@@ -123,6 +119,9 @@ static const struct loom_core_ops loom_ops = {
     .trace_job = loom_op_trace_job,
     .irq_later = loom_op_irq_later,
     .inject = loom_op_inject,
+    .trace_command = loom_op_trace_command,
+    .now = loom_op_now,
+    .arm = loom_op_arm,
 };
 
 /*
@@ -160,10 +159,15 @@ static void loom_run(void *opaque)
     }
 }
 
+/* A guest access may have made work, or raised an interrupt. */
 void loom_kick(LoomState *s)
 {
     if (!s->num_workers) {
         qemu_bh_schedule(s->run_bh);
+    }
+    /* With -icount a bottom half comes at another time in every run. */
+    if (s->cfg.timing == LOOM_TIMING_EXACT) {
+        loom_core_deliver(s->core);
     }
 }
 
@@ -354,6 +358,9 @@ static bool loom_check_params(LoomState *s, Error **errp)
         s->cfg.hbm_size = memory_region_size(
             host_memory_backend_get_memory(s->hbm_backend));
     }
+    if (!loom_time_check(s, errp)) {
+        return false;
+    }
     error = loom_core_config_check(&s->cfg, buf, sizeof(buf));
     if (error) {
         /* Properties are named as the members are, in QEMU's spelling. */
@@ -473,9 +480,13 @@ static bool loom_init_core(LoomState *s, Error **errp)
 {
     DeviceState *dev = DEVICE(s);
 
+    if (!loom_time_init(s, errp)) {
+        return false;
+    }
     s->core = loom_core_create(&s->cfg, &loom_ops, s,
                                memory_region_get_ram_ptr(s->hbm));
     if (!s->core) {
+        loom_time_fini(s);
         error_setg(errp, "no memory for the card's state and its %" PRIu64
                    " MiB of SRAM", s->cfg.sram_size / MiB);
         return false;
@@ -500,6 +511,7 @@ static void loom_exit_core(LoomState *s)
     qemu_bh_delete(s->deliver_bh);
     loom_core_destroy(s->core);
     s->core = NULL;
+    loom_time_fini(s);
 }
 
 static void loom_realize(PCIDevice *pci_dev, Error **errp)
@@ -619,6 +631,11 @@ static const Property loom_props[] = {
     LOOM_PROP_U32("temp-crit-mc", temp_crit_mc),
     DEFINE_PROP_SIZE("bar-size", LoomState, bar_size, 0),
     DEFINE_PROP_UINT32("workers", LoomState, num_workers, 1),
+    DEFINE_PROP_STRING("timing", LoomState, timing_name),
+    DEFINE_PROP_UINT32("time-scale", LoomState, time_scale, 1),
+    DEFINE_PROP_STRING("dataflow", LoomState, dataflow_name),
+    DEFINE_PROP_STRING("trace-file", LoomState, trace_path),
+    DEFINE_PROP_SIZE("trace-size", LoomState, trace_size, 256 * MiB),
 };
 
 static void loom_instance_init(Object *obj)

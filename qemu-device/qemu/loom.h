@@ -6,6 +6,7 @@
  * loom-fault.c faults on demand, and those that concern the bus
  * loom-rebar.c the HBM BAR: its size and what it shows
  * loom-state.c snapshots and migration
+ * loom-time.c  the virtual clock of a paced card, the trace of commands
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -21,6 +22,7 @@
 #include "system/runstate.h"
 
 #include "core/loom_core.h"
+#include "core/tracefile.h"
 #include "uapi/loom/loom_regs.h"
 
 #define TYPE_LOOM "loom"
@@ -72,6 +74,16 @@ struct LoomState {
     VMChangeStateEntry *vm_change;
     bool stopped;
     bool quiet;
+
+    /* Properties of loom-time.c; NULL: the default */
+    char *timing_name;
+    char *dataflow_name;
+    char *trace_path;
+    uint64_t trace_size;
+    uint32_t time_scale;
+    /* The tick of a paced card */
+    QEMUTimer *timer;
+    struct loom_trace_file *trace;
 
     /* Transfers that wait for the BQL; changes of these wake dma_cond */
     QEMUBH *dma_bh;
@@ -164,5 +176,18 @@ struct LoomCall {
 
 /* Make it; the BQL is held. */
 void loom_call(LoomCall *call);
+
+/* loom-time.c; the BQL is held, but for the operations of the core */
+
+uint64_t loom_op_now(void *opaque);
+void loom_op_arm(void *opaque, uint64_t cycle);
+void loom_op_trace_job(void *opaque, unsigned int queue, uint64_t seq,
+                       uint32_t error, uint64_t start, uint64_t end);
+void loom_op_trace_command(void *opaque, const struct loom_core_trace *t);
+
+bool loom_time_check(LoomState *s, Error **errp);
+/* Before the core is there, and after it is gone */
+bool loom_time_init(LoomState *s, Error **errp);
+void loom_time_fini(LoomState *s);
 
 #endif

@@ -103,7 +103,8 @@ def _make_plan(top, chosen):
     plan = types.SimpleNamespace(port=3, driver=None)
     work = _work_directory(top)
     plan.console = os.path.join(work, f"{os.getpid()}.console.log")
-    plan.accel = parts.accelerator(chosen.accel)
+    # KVM does not count instructions.
+    plan.accel = parts.accelerator("tcg" if chosen.icount else chosen.accel)
     plan.qemu = parts.Qemu(top)
     plan.kernel = _kernel(top, chosen)
     wanted = list(initramfs.BOOT_MODULES)

@@ -30,11 +30,12 @@ _CPU = {
 }
 
 
-def _accelerator(accel, cpus):
+def _accelerator(accel, options):
     """QEMU's -accel.  With -icount all processors must share one thread."""
     if accel != "tcg":
         return accel
-    return "tcg,thread=multi" if cpus > 1 else "tcg,thread=single"
+    single = options.cpus == 1 or options.icount
+    return "tcg,thread=single" if single else "tcg,thread=multi"
 
 
 def _quote(value):
@@ -49,10 +50,23 @@ def _share(tag, path, readonly):
             "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
 
 
+def _properties(options, number):
+    """Properties of a card, as options of -device."""
+    properties = ""
+    if options.timing != "free":
+        properties += f",timing={options.timing}"
+    if options.trace:
+        path = options.trace + (f".{number}" if number else "")
+        properties += f",trace-file={_quote(path)}"
+    if options.device_opts:
+        properties += "," + options.device_opts
+    return properties
+
+
 def _cards(options):
     args = []
-    extra = "," + options.device_opts if options.device_opts else ""
     for i in range(options.cards):
+        extra = _properties(options, i)
         args += ["-device", f"pcie-root-port,id=rp{i},chassis={i + 1},slot={i + 1}",
                  "-device", f"loom,bus=rp{i},id=card{i}{extra}"]
     return args
@@ -70,7 +84,7 @@ def command_line(options, plan):
     args = [plan.qemu.path, "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot",
             "-machine", "q35,usb=off,sata=off,smbus=off,vmport=off,i8042=off,hpet=off",
-            "-accel", _accelerator(plan.accel, options.cpus), "-cpu", _CPU[plan.accel],
+            "-accel", _accelerator(plan.accel, options), "-cpu", _CPU[plan.accel],
             "-smp", str(options.cpus), "-m", options.mem,
             "-kernel", plan.kernel.image, "-initrd", plan.initramfs,
             "-append", " ".join(filter(None, append)),
@@ -88,6 +102,8 @@ def command_line(options, plan):
         args += ["-drive", f"if=none,id=snapshots,format=qcow2,file={_quote(options.snapshots)}"]
     if options.incoming:
         args += ["-incoming", options.incoming]
+    if options.icount:
+        args += ["-icount", options.icount]
     if options.qmp:
         args += ["-qmp", f"unix:{_quote(options.qmp)},server=on,wait=off"]
     return args + options.qemu_arg

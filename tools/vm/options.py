@@ -102,6 +102,15 @@ def _parser():
         help="no card, same as --cards 0")
     add("--device-opts", default="", metavar="K=V,...",
         help="properties of each card; QEMU's '-device loom,help' lists them")
+    add("--timing", choices=("free", "paced"), default="free",
+        help="when jobs complete: as soon as the host has done the work, or at their "
+             "modelled time (default free)")
+    add("--icount", nargs="?", const="shift=1,sleep=off", metavar="OPTIONS",
+        help="count instructions for time, so that the same run takes the same time "
+             "again; OPTIONS are those of QEMU's -icount (default shift=1,sleep=off)")
+    add("--trace", metavar="FILE",
+        help="write what the cards do to FILE, FILE.1, ...; open them in "
+             "https://ui.perfetto.dev")
     add("--cpus", type=_count(1, 64), default=2, metavar="N", help="processors (default 2)")
     add("--mem", type=_memory, default="2048M", metavar="SIZE", help="memory (default 2G)")
     add("--accel", choices=("tcg", "kvm"),
@@ -158,6 +167,15 @@ def _parser():
     return parser
 
 
+def _check_trace(options):
+    path = os.path.abspath(options.trace)
+    if not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
+        raise errors.Problem(f"--trace: cannot write to {os.path.dirname(path)}")
+    if not options.cards:
+        raise errors.Problem("--trace: there is no card to trace")
+    options.trace = path
+
+
 def parse(args):
     """Return the options; .command is a list, empty for a shell."""
     command = []
@@ -172,6 +190,10 @@ def parse(args):
         parser.error(f"there is no option {extra[0]}")
     if options.debug_kernel and options.kernel:
         parser.error("--debug-kernel and --kernel exclude each other")
+    if options.icount and options.accel == "kvm":
+        raise errors.Problem("--icount: KVM cannot count instructions; use --accel tcg")
+    if options.trace:
+        _check_trace(options)
     options.command = command
     _check_no_share(options)
     return options
