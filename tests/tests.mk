@@ -14,10 +14,11 @@ MATMUL_LIB := tests/lib/matmul_problem.o tests/lib/matmul_reference.o \
 MATMUL_EMULATED := -Itests/lib/avx512 -Wno-psabi
 $(ASAN)/tests/lib/matmul_emulated.o: qemu-device/core/matmul_avx512.c
 	@mkdir -p $(@D)
-	$(CC) $(MATMUL_EMULATED) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) -c -o $@ $<
+	$(CC) $(MATMUL_EMULATED) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) \
+		-fno-sanitize=undefined -c -o $@ $<
 $(OBJ)/tests/lib/matmul_emulated.o: qemu-device/core/matmul_avx512.c
 	@mkdir -p $(@D)
-	$(CC) $(MATMUL_EMULATED) $(CPPFLAGS) $(CFLAGS) -O3 -c -o $@ $<
+	$(CC) $(MATMUL_EMULATED) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 $(ASAN)/tests/check_matmul: $(addprefix $(ASAN)/,$(MATMUL_LIB))
 
 $(ASAN)/tests/check_%: $(ASAN)/tests/unit/check_%.o $(ASAN)/tests/lib/card.o \
