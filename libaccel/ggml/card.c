@@ -70,6 +70,11 @@ static void get_props(struct gg_device *dev, struct gg_device_props *props)
 	props->caps.async = true;
 	props->caps.host_buffer = true;
 	props->caps.events = true;
+	/*
+	 * Otherwise llama.cpp reads the file straight into a host buffer of
+	 * ours, and 9p's reads without a copy cannot: EFAULT.
+	 */
+	props->caps.mmap_support = true;
 	get_memory(dev, &props->memory_free, &props->memory_total);
 }
 
