@@ -114,6 +114,8 @@ static void sensors_state(struct loom_archive *a)
 			   s->current, (unsigned long long)temp);
 	if (a->load)
 		s->temp = (int64_t)temp;
+	if (a->failed)
+		*s = (struct loom_sensors) { 0 };
 }
 
 void loom_ras_state(struct loom_archive *a)

@@ -9,6 +9,8 @@
 
 #include "card.h"
 
+#define T_WHY	200	/* room for a sentence */
+
 static struct t_card *card;
 static struct loom_inject_spec last_owned;
 static unsigned int owned;
@@ -553,6 +555,86 @@ START_TEST(test_function_reset_is_struck_once)
 }
 END_TEST
 
+/* Saved ------------------------------------------------------------------- */
+
+static void *save(size_t *len)
+{
+	void *data;
+
+	ck_assert(loom_core_pause(card->core, 10000));
+	data = loom_core_save(card->core, len);
+	ck_assert_ptr_nonnull(data);
+	return data;
+}
+
+START_TEST(test_saved_card_fails_where_the_first_would_have)
+{
+	struct loom_inject_state before, after;
+	char why[T_WHY];
+	uint64_t page;
+	void *data;
+	size_t len;
+
+	arm("hang,queue=0,after=4,seed=3");
+	arm("poison,addr=0x800000;irq-late,vector=5,delay=7");
+	ck_assert_uint_eq(run_nops(0, 3), LOOM_ERR_NONE);
+	t_write64(card, LOOM_REG_HBM_WINDOW, 0);
+	before = state_of(0);
+	data = save(&len);
+	teardown();
+	setup();
+	ck_assert_ptr_null(loom_core_load(card->core, data, len, why,
+					  sizeof(why)));
+	after = state_of(0);
+	ck_assert_uint_eq(before.seen, 3);
+	ck_assert_mem_eq(&before, &after, sizeof(before));
+	ck_assert_uint_eq(state_of(2).spec.delay_ms, 7);
+	ck_assert_uint_eq(loom_core_poison(card->core, &page, 1), 1);
+	ck_assert_uint_eq(page, 0x800000);
+	ck_assert_uint_eq(t_read64(card, LOOM_REG_RAS_UE_COUNT), 1);
+	free(data);
+}
+END_TEST
+
+START_TEST(test_hung_queue_is_saved_hung)
+{
+	char why[T_WHY];
+	void *data;
+	size_t len;
+
+	arm("hang,queue=0");
+	t_submit(card, 0, put_nops(1), 64);
+	data = save(&len);
+	ck_assert_ptr_null(loom_core_load(card->core, data, len, why,
+					  sizeof(why)));
+	ck_assert_uint_eq(queue_reg(0, LOOM_QUEUE_STATE),
+			  LOOM_QUEUE_STATE_RUNNING);
+	free(data);
+}
+END_TEST
+
+/* Every byte of the state at its worst: refused or loaded, never worse. */
+START_TEST(test_spoilt_state_does_no_harm)
+{
+	char why[T_WHY];
+	unsigned char *data, *copy;
+	size_t len, i;
+
+	arm("poison,addr=0x800000;irq-late,vector=5;hang,queue=0,after=9");
+	data = save(&len);
+	copy = malloc(len);
+	/* The sections of faults and sensors are the last ones. */
+	for (i = len > 2000 ? len - 2000 : 0; i < len; i++) {
+		memcpy(copy, data, len);
+		copy[i] ^= 0xff;
+		loom_core_load(card->core, copy, len, why, sizeof(why));
+		t_read32(card, LOOM_REG_SENSOR_POWER);
+	}
+	free(copy);
+	free(data);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("inject");
@@ -589,6 +671,9 @@ int main(void)
 	tcase_add_test(tc, test_faults_of_the_bus_go_to_the_owner);
 	tcase_add_test(tc, test_fault_of_the_bus_strikes_at_its_command);
 	tcase_add_test(tc, test_function_reset_is_struck_once);
+	tcase_add_test(tc, test_saved_card_fails_where_the_first_would_have);
+	tcase_add_test(tc, test_hung_queue_is_saved_hung);
+	tcase_add_test(tc, test_spoilt_state_does_no_harm);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
