@@ -18,10 +18,13 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "qemu/main-loop.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "hw/hotplug.h"
+#include "hw/pci/msi.h"
+#include "hw/pci/msix.h"
 #include "hw/pci/pci_bridge.h"
 #include "hw/pci/pcie.h"
 #include "hw/pci/pcie_port.h"
@@ -148,7 +151,10 @@ static void loom_report_aer(LoomState *s, const struct loom_inject_spec *spec)
     }
     if (spec->has_header) {
         err.flags |= PCIE_AER_ERR_HEADER_VALID;
-        memcpy(err.header, spec->header, sizeof(err.header));
+        /* QEMU swaps them; in the register the first byte is the upper one. */
+        for (int i = 0; i < ARRAY_SIZE(err.header); i++) {
+            err.header[i] = bswap32(spec->header[i]);
+        }
     }
     /* Of the severity that was asked for, whatever the guest thinks of it. */
     pci_set_long(severity, spec->kind == LOOM_INJECT_AER_FATAL ?
@@ -160,11 +166,32 @@ static void loom_report_aer(LoomState *s, const struct loom_inject_spec *spec)
 /* Pulled out */
 
 /*
- * Take the card out of its slot without asking the guest.  The port does that
- * for a slot whose power is off, so for a moment it is.  False if the port is
- * no slot for hotplug.
+ * The link of the slot went down.  QEMU's ports know no such event, and Linux
+ * listens to no other for a slot with an attention button.
  */
-static bool loom_leave_slot(LoomState *s)
+static void loom_slot_link_down(PCIDevice *port)
+{
+    uint8_t *cap = port->config + port->exp.exp_cap;
+
+    pci_word_test_and_set_mask(port->w1cmask + port->exp.exp_cap +
+                               PCI_EXP_SLTSTA, PCI_EXP_SLTSTA_DLLSC);
+    pci_word_test_and_set_mask(cap + PCI_EXP_SLTSTA, PCI_EXP_SLTSTA_DLLSC);
+    if (!(pci_get_word(cap + PCI_EXP_SLTCTL) & PCI_EXP_SLTCTL_HPIE)) {
+        return;
+    }
+    if (msix_enabled(port)) {
+        msix_notify(port, pcie_cap_flags_get_vector(port));
+    } else if (msi_enabled(port)) {
+        msi_notify(port, pcie_cap_flags_get_vector(port));
+    }
+}
+
+/*
+ * Take the card out of its slot without asking the guest.  The port does that
+ * for a slot whose power is off, so for a moment it is.  A port that is no slot
+ * for hotplug keeps a card that does not answer.
+ */
+static void loom_leave_slot(LoomState *s)
 {
     PCIDevice *port = pci_bridge_get_device(pci_get_bus(PCI_DEVICE(s)));
     Error *error = NULL;
@@ -172,7 +199,7 @@ static bool loom_leave_slot(LoomState *s)
     uint16_t saved;
 
     if (!port || !object_dynamic_cast(OBJECT(port), TYPE_PCIE_SLOT)) {
-        return false;
+        return;
     }
     control = port->config + port->exp.exp_cap + PCI_EXP_SLTCTL;
     saved = pci_get_word(control);
@@ -183,9 +210,9 @@ static bool loom_leave_slot(LoomState *s)
     trace_loom_removed(error ? error_get_pretty(error) : "by the port");
     if (error) {
         error_free(error);
-        return false;
+        return;
     }
-    return true;
+    loom_slot_link_down(port);
 }
 
 /* Faults of the bus */
