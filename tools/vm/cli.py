@@ -7,7 +7,7 @@ import signal
 import time
 import types
 
-from . import (errors, initramfs, kernellog, machine, options, parts, qcow2, ramroot,
+from . import (errors, initramfs, kernellog, machine, options, parts, qcow2, qmp, ramroot,
                session, terminal)
 from .errors import Problem, Stopped, TimedOut
 from .terminal import say
@@ -72,6 +72,9 @@ def _tidy(work):
         match = re.fullmatch(r"(\d+)\.console\.log", name)
         if match and not os.path.isdir(f"/proc/{match[1]}"):
             logs.append((changed, path))
+        elif re.fullmatch(r"\d+\.qmp(\.guest)?", name):
+            if not os.path.isdir(f"/proc/{name.partition('.')[0]}"):
+                _remove(path)
         elif name.startswith("initramfs-") and changed < time.time() - 7 * 86400:
             _remove(path)
     for _, path in sorted(logs)[:-_KEPT_LOGS]:
@@ -103,6 +106,12 @@ def _make_plan(top, chosen):
     plan = types.SimpleNamespace(port=3, driver=None)
     work = _work_directory(top)
     plan.console = os.path.join(work, f"{os.getpid()}.console.log")
+    plan.qmp = qmp.socket_of(work, os.getpid())
+    if chosen.guest_faults and not plan.qmp:
+        raise Problem(f"--guest-faults: '{work}' is too long for a socket")
+    for card, _ in chosen.fault:
+        if card is not None and card >= chosen.cards:
+            raise Problem(f"--fault: there is no card {card}, --cards is {chosen.cards}")
     # KVM does not count instructions.
     plan.accel = parts.accelerator("tcg" if chosen.icount else chosen.accel)
     plan.qemu = parts.Qemu(top)
@@ -259,6 +268,9 @@ def _run(top, chosen):
     finally:
         _ignore_signals()
         vm.end(grace)
+        if plan.qmp:
+            _remove(plan.qmp)
+            _remove(plan.qmp + ".guest")
         log.poll()
     return _conclude(log, ended_by, status)
 

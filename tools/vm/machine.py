@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 
+from . import qmp
 from .errors import Problem
 
 # Debian's kernel, told to start fast, to log everything to the serial console
@@ -60,15 +61,33 @@ def _properties(options, number):
         properties += f",trace-file={_quote(path)}"
     if options.device_opts:
         properties += "," + options.device_opts
+    faults = ";".join(text for card, text in options.fault if card in (None, number))
+    if faults:
+        properties += f",inject={_quote(faults)}"
     return properties
 
 
 def _cards(options):
-    args = []
+    # Slots as in a server: the guest's kernel hears of a card that is pulled out.
+    args = ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
     for i in range(options.cards):
         extra = _properties(options, i)
         args += ["-device", f"pcie-root-port,id=rp{i},chassis={i + 1},slot={i + 1}",
                  "-device", f"loom,bus=rp{i},id=card{i}{extra}"]
+    return args
+
+
+def _monitors(options, plan):
+    """QMP for loom-fault, for whoever asked for a socket, and for the guest."""
+    args = []
+    for path in filter(None, (plan.qmp, options.qmp)):
+        args += ["-qmp", f"unix:{_quote(path)},server=on,wait=off"]
+    if options.guest_faults and plan.qmp:
+        path = _quote(plan.qmp + ".guest")
+        args += ["-chardev", f"socket,id=monitor,path={path},server=on,wait=off",
+                 "-mon", "chardev=monitor,mode=control",
+                 "-chardev", f"socket,id=guest-monitor,path={path}",
+                 "-device", f"virtserialport,chardev=guest-monitor,name={qmp.GUEST_PORT}"]
     return args
 
 
@@ -98,14 +117,13 @@ def command_line(options, plan):
     for tag, path in plan.shares:
         args += _share(tag, path, readonly=False)
     args += _cards(options)
+    args += _monitors(options, plan)
     if options.snapshots:
         args += ["-drive", f"if=none,id=snapshots,format=qcow2,file={_quote(options.snapshots)}"]
     if options.incoming:
         args += ["-incoming", options.incoming]
     if options.icount:
         args += ["-icount", options.icount]
-    if options.qmp:
-        args += ["-qmp", f"unix:{_quote(options.qmp)},server=on,wait=off"]
     return args + options.qemu_arg
 
 

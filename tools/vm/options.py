@@ -39,6 +39,7 @@ examples:
   loom-vm -- build/bin/accel-smi
   loom-vm --cards 2 --timeout 300 -- make -C tests/selftests run
   loom-vm --device-opts hbm-size=2G --verbose -- sh -c 'dmesg | grep loom'
+  loom-vm --fault hang,after=100 -- COMMAND      make the 101st command hang
   loom-vm --qemu-arg=-s                          debug the kernel: gdb, then
                                                  target remote :1234"""
 
@@ -69,6 +70,13 @@ def _seconds(text):
     if not 0 < value < 1e7:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds")
     return value
+
+
+def _fault(text):
+    match = re.fullmatch(r"(?:(\d+):)?([a-z].*)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"'{text}' is not [CARD:]FAULT[,KEY=VALUE]...")
+    return (None if match[1] is None else int(match[1])), match[2]
 
 
 def _directory(text):
@@ -160,7 +168,13 @@ def _parser():
     add = parser.add_argument_group("testing and debugging").add_argument
     add("--qemu-arg", action="append", default=[], metavar="ARG",
         help="pass ARG to QEMU (--qemu-arg=-ARG when it begins with a dash)")
-    add("--qmp", metavar="PATH", help="let QEMU listen for QMP on this socket")
+    add("--qmp", metavar="PATH", help="let QEMU listen for QMP on this socket, too")
+    add("--fault", action="append", default=[], type=_fault, metavar="[CARD:]FAULT[,K=V]...",
+        help="arm a fault in the cards, or in card number CARD, from the start; "
+             "loom-fault list names them, Documentation/faults.rst explains them")
+    add("--guest-faults", action="store_true",
+        help="let COMMAND use loom-fault; it can then do whatever you can, through "
+             "QEMU's monitor")
     add("--console", action="store_true", help="show the kernel's log on stderr")
     add("--verbose", action="store_true", help="say on stderr what happens when")
     add("--dry-run", action="store_true", help="print QEMU's command line and end")
