@@ -119,7 +119,7 @@ typedef int64_t __s64;
 /*
  * LOOM_BAR_HBM can be smaller than HBM (it is resizable).  It shows HBM from
  * this offset on; writes are rounded down to a multiple of the BAR's size.
- * Any reset but a function-level one of the card sets it to 0.
+ * Every reset sets it to 0.
  */
 #define LOOM_REG_HBM_WINDOW		0x0160	/* 64 bit, HBM offset of the BAR's start */
 
@@ -136,7 +136,7 @@ typedef int64_t __s64;
 #define LOOM_REG_RAS_UE_ADDR		0x0198	/* 64 bit, read only, HBM page of the last uncorrectable one */
 #define LOOM_REG_RAS_SCRUB		0x01a0	/* 64 bit, write only, HBM offset: zero that page, clear its poison */
 
-/* Sensors of the modelled card; see Documentation/timing.rst for the model. */
+/* Sensors of the modelled card; see Documentation/faults.rst for the model. */
 #define LOOM_REG_SENSOR_TEMP		0x01c0	/* read only, millidegrees Celsius */
 #define LOOM_REG_SENSOR_TEMP_CRIT	0x01c4	/* read only, trip point, millidegrees Celsius */
 #define LOOM_REG_SENSOR_POWER		0x01c8	/* read only, milliwatts, mean of the last modelled millisecond */
