@@ -29,6 +29,7 @@
 #include "loom_copy.h"
 #include "loom_device.h"
 #include "loom_file.h"
+#include "loom_pm.h"
 #include "loom_prime.h"
 #include "loom_reset.h"
 #include "loom_sysmem.h"
@@ -95,7 +96,7 @@ static vm_fault_t loom_bo_fault_locked(struct loom_bo *bo, struct vm_fault *vmf)
 					TTM_BO_VM_NUM_PREFAULT);
 }
 
-static vm_fault_t loom_bo_fault(struct vm_fault *vmf)
+static vm_fault_t loom_bo_fault_awake(struct vm_fault *vmf)
 {
 	struct ttm_buffer_object *tbo = vmf->vma->vm_private_data;
 	struct loom_device *ldev = to_loom_device(tbo->base.dev);
@@ -123,16 +124,35 @@ static vm_fault_t loom_bo_fault(struct vm_fault *vmf)
 	return ret;
 }
 
+static vm_fault_t loom_bo_fault(struct vm_fault *vmf)
+{
+	struct ttm_buffer_object *tbo = vmf->vma->vm_private_data;
+	struct loom_device *ldev = to_loom_device(tbo->base.dev);
+	bool awake = !loom_pm_get(ldev);
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	if (awake || drm_dev_is_unplugged(&ldev->drm))
+		ret = loom_bo_fault_awake(vmf);
+	if (awake)
+		loom_pm_put(ldev);
+	return ret;
+}
+
 static int loom_bo_access(struct vm_area_struct *vma, unsigned long addr,
 			  void *buf, int len, int write)
 {
 	struct ttm_buffer_object *tbo = vma->vm_private_data;
+	struct loom_device *ldev = to_loom_device(tbo->base.dev);
 	int idx, ret;
 
-	if (!drm_dev_enter(tbo->base.dev, &idx))
+	if (loom_pm_get(ldev))
 		return -EIO;
-	ret = ttm_bo_vm_access(vma, addr, buf, len, write);
-	drm_dev_exit(idx);
+	ret = -EIO;
+	if (drm_dev_enter(&ldev->drm, &idx)) {
+		ret = ttm_bo_vm_access(vma, addr, buf, len, write);
+		drm_dev_exit(idx);
+	}
+	loom_pm_put(ldev);
 	return ret;
 }
 

@@ -16,6 +16,7 @@
 #include "loom_debugfs.h"
 #include "loom_device.h"
 #include "loom_event.h"
+#include "loom_pm.h"
 #include "loom_reset.h"
 #include "loom_ring.h"
 
@@ -87,8 +88,10 @@ static int loom_debugfs_reset(void *data, u64 value)
 {
 	struct loom_device *ldev = data;
 
-	if (value)
+	if (value && !loom_pm_get(ldev)) {
 		loom_reset_device(ldev, loom_reset_count(ldev), "debugfs");
+		loom_pm_put(ldev);
+	}
 	return loom_device_is_wedged(ldev) ? -EIO : 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(loom_debugfs_reset_fops, NULL, loom_debugfs_reset, "%llu\n");

@@ -13,6 +13,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/iopoll.h>
 #include <linux/module.h>
+#include <linux/pm_runtime.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
@@ -28,6 +29,7 @@
 #include "loom_event.h"
 #include "loom_hwmon.h"
 #include "loom_irq.h"
+#include "loom_pm.h"
 #include "loom_ras.h"
 #include "loom_reset.h"
 #include "loom_ring.h"
@@ -310,11 +312,14 @@ void loom_device_wedge(struct loom_device *ldev, const char *why)
 
 void loom_device_job_get(struct loom_device *ldev)
 {
+	/* Whoever makes a job has the card awake already. */
+	pm_runtime_get_noresume(ldev->drm.dev);
 	atomic_inc(&ldev->num_jobs);
 }
 
 void loom_device_job_put(struct loom_device *ldev)
 {
+	loom_pm_put(ldev);
 	if (atomic_dec_and_test(&ldev->num_jobs))
 		wake_up_all(&ldev->jobs_gone);
 }

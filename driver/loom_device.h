@@ -105,9 +105,11 @@ struct loom_reset_state {
 	struct work_struct wedged_work;
 	/** @away: HBM does not answer the CPU; written with reset_lock */
 	bool away;
+	/** @asleep: the card is in D3; written with reset_lock */
+	bool asleep;
 	/** @frozen: the PCI core is recovering the slot; written with reset_lock */
 	bool frozen;
-	/** @thawed: woken when @frozen ends */
+	/** @thawed: woken when @frozen or @asleep ends */
 	wait_queue_head_t thawed;
 	/** @give_up: ends @frozen if the PCI core does not */
 	struct delayed_work give_up;

@@ -26,6 +26,7 @@
 #include "loom_fdinfo.h"
 #include "loom_file.h"
 #include "loom_pcierr.h"
+#include "loom_pm.h"
 #include "loom_prime.h"
 #include "loom_query.h"
 #include "loom_queue.h"
@@ -61,14 +62,29 @@ static bool loom_drv_is_own_ioctl(unsigned int cmd)
 	return nr >= DRM_COMMAND_BASE && nr < DRM_COMMAND_END;
 }
 
+/* Some work without the card, so one that is gone need not be awake. */
+static long loom_drv_own_ioctl(struct loom_device *ldev, struct file *filp,
+			       unsigned int cmd, unsigned long arg)
+{
+	bool awake = !loom_pm_get(ldev);
+	long ret = -EIO;
+
+	if (!loom_device_is_wedged(ldev) &&
+	    (awake || drm_dev_is_unplugged(&ldev->drm)))
+		ret = drm_ioctl(filp, cmd, arg);
+	if (awake)
+		loom_pm_put(ldev);
+	return ret;
+}
+
 /* A wedged card fails all of the driver's ioctls; the core's still clean up. */
 static long loom_drv_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	struct drm_file *file = filp->private_data;
 
-	if (loom_drv_is_own_ioctl(cmd) &&
-	    loom_device_is_wedged(to_loom_device(file->minor->dev)))
-		return -EIO;
+	if (loom_drv_is_own_ioctl(cmd))
+		return loom_drv_own_ioctl(to_loom_device(file->minor->dev), filp,
+					  cmd, arg);
 	return drm_ioctl(filp, cmd, arg);
 }
 
@@ -135,12 +151,18 @@ static int loom_drv_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = loom_device_init(ldev, pdev);
 	if (ret)
 		return ret;
-	return drm_dev_register(&ldev->drm, 0);
+	ret = drm_dev_register(&ldev->drm, 0);
+	if (!ret)
+		loom_pm_init(ldev);
+	return ret;
 }
 
 static void loom_drv_remove(struct pci_dev *pdev)
 {
-	loom_device_unplug(pci_get_drvdata(pdev));
+	struct loom_device *ldev = pci_get_drvdata(pdev);
+
+	loom_pm_unplug(ldev);
+	loom_device_unplug(ldev);
 }
 
 static void loom_drv_shutdown(struct pci_dev *pdev)
@@ -162,6 +184,7 @@ static struct pci_driver loom_pci_driver = {
 	.remove = loom_drv_remove,
 	.shutdown = loom_drv_shutdown,
 	.err_handler = &loom_pcierr_handlers,
+	.driver.pm = pm_ptr(&loom_pm_ops),
 };
 
 static int __init loom_drv_init(void)

@@ -8,7 +8,9 @@
  */
 #include <linux/slab.h>
 
+#include "loom_device.h"
 #include "loom_file.h"
+#include "loom_pm.h"
 #include "loom_queue.h"
 #include "loom_vm.h"
 
@@ -59,6 +61,8 @@ int loom_file_open(struct drm_device *drm, struct drm_file *file)
 void loom_file_close(struct drm_device *drm, struct drm_file *file)
 {
 	struct loom_file *lfile = to_loom_file(file);
+	struct loom_device *ldev = to_loom_device(drm);
+	bool awake = !loom_pm_get(ldev);
 	struct loom_queue *queue;
 	struct loom_vm *vm;
 	unsigned long i;
@@ -69,6 +73,8 @@ void loom_file_close(struct drm_device *drm, struct drm_file *file)
 	xa_for_each(&lfile->vms, i, vm)
 		loom_vm_close(vm);
 	xa_destroy(&lfile->vms);
+	if (awake)
+		loom_pm_put(ldev);
 	loom_client_put(lfile->client);
 	kfree(lfile);
 }

@@ -11,6 +11,7 @@
 
 #include "loom_device.h"
 #include "loom_hwmon.h"
+#include "loom_pm.h"
 
 static umode_t loom_hwmon_is_visible(const void *data,
 				     enum hwmon_sensor_types type, u32 attr,
@@ -48,14 +49,18 @@ static int loom_hwmon_read(struct device *dev, enum hwmon_sensor_types type,
 			   u32 attr, int channel, long *value)
 {
 	struct loom_device *ldev = dev_get_drvdata(dev);
-	int idx, ret;
+	int ret = -ENODEV;
+	int idx;
 
-	if (!drm_dev_enter(&ldev->drm, &idx))
+	if (loom_pm_get(ldev))
 		return -ENODEV;
-	loom_device_hw_get(ldev);
-	ret = loom_hwmon_read_hw(ldev, type, attr, value);
-	loom_device_hw_put(ldev);
-	drm_dev_exit(idx);
+	if (drm_dev_enter(&ldev->drm, &idx)) {
+		loom_device_hw_get(ldev);
+		ret = loom_hwmon_read_hw(ldev, type, attr, value);
+		loom_device_hw_put(ldev);
+		drm_dev_exit(idx);
+	}
+	loom_pm_put(ldev);
 	return ret;
 }
 

@@ -138,22 +138,44 @@ void loom_reset_gate(struct loom_device *ldev)
 	loom_device_hw_put(ldev);
 }
 
-/* Slots that the PCI core recovers ---------------------------------------- */
+/* Sleep, and slots that the PCI core recovers ----------------------------- */
 
 /*
  * In between nobody may touch the hardware, but nobody holds reset_lock either:
- * the core may give up without telling us.
+ * the core may give up without telling us, or wake us in another thread.
  */
+
+static bool loom_reset_is_closed(struct loom_device *ldev)
+{
+	return READ_ONCE(ldev->reset.frozen) || READ_ONCE(ldev->reset.asleep);
+}
 
 /* The hardware may be touched until loom_device_hw_put(). */
 void loom_device_hw_get(struct loom_device *ldev)
 {
 	down_read(&ldev->reset_lock);
-	while (unlikely(ldev->reset.frozen)) {
+	while (unlikely(loom_reset_is_closed(ldev))) {
 		up_read(&ldev->reset_lock);
-		wait_event(ldev->reset.thawed, !READ_ONCE(ldev->reset.frozen));
+		wait_event(ldev->reset.thawed, !loom_reset_is_closed(ldev));
 		down_read(&ldev->reset_lock);
 	}
+}
+
+/* After loom_reset_begin(): the card sleeps until loom_reset_wake(). */
+void loom_reset_sleep(struct loom_device *ldev)
+{
+	loom_reset_leave(ldev);
+	WRITE_ONCE(ldev->reset.asleep, true);
+	up_write(&ldev->reset_lock);
+}
+
+/* It can be programmed again; loom_reset_end() must follow. */
+void loom_reset_wake(struct loom_device *ldev)
+{
+	down_write(&ldev->reset_lock);
+	loom_reset_come_back(ldev);
+	WRITE_ONCE(ldev->reset.asleep, false);
+	wake_up_all(&ldev->reset.thawed);
 }
 
 /* The link is down: keep everybody from the card until loom_reset_thaw(). */
@@ -246,7 +268,7 @@ void loom_reset_device(struct loom_device *ldev, unsigned int seen,
 	down_write(&ldev->reset_lock);
 	/* Somebody else's reset may have done for this one. */
 	if (loom_reset_count(ldev) == seen && !loom_device_is_wedged(ldev) &&
-	    !ldev->reset.frozen)
+	    !loom_reset_is_closed(ldev))
 		loom_reset_locked(ldev, why);
 	up_write(&ldev->reset_lock);
 	dma_fence_end_signalling(cookie);

@@ -20,6 +20,8 @@ int loom_reset_end(struct loom_device *ldev, bool ok);
 
 void loom_reset_leave(struct loom_device *ldev);
 void loom_reset_come_back(struct loom_device *ldev);
+void loom_reset_sleep(struct loom_device *ldev);
+void loom_reset_wake(struct loom_device *ldev);
 void loom_reset_gate(struct loom_device *ldev);
 
 /* Can the CPU not reach HBM just now?  A mapping made in spite of it must go. */

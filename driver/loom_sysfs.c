@@ -13,6 +13,7 @@
 #include <drm/drm_drv.h>
 
 #include "loom_device.h"
+#include "loom_pm.h"
 #include "loom_sysfs.h"
 
 static struct loom_device *loom_sysfs_device(struct device *dev)
@@ -27,12 +28,17 @@ static ssize_t loom_sysfs_read64(struct device *dev, u32 reg, char *buf)
 	u64 value;
 	int idx;
 
-	if (!drm_dev_enter(&ldev->drm, &idx))
+	if (loom_pm_get(ldev))
 		return -ENODEV;
+	if (!drm_dev_enter(&ldev->drm, &idx)) {
+		loom_pm_put(ldev);
+		return -ENODEV;
+	}
 	loom_device_hw_get(ldev);
 	value = loom_read64(ldev, reg);
 	loom_device_hw_put(ldev);
 	drm_dev_exit(idx);
+	loom_pm_put(ldev);
 	return sysfs_emit(buf, "%llu\n", value);
 }
 

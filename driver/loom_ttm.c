@@ -31,6 +31,7 @@
 #include "loom_compat.h"
 #include "loom_copy.h"
 #include "loom_device.h"
+#include "loom_pm.h"
 #include "loom_sysmem.h"
 #include "loom_ttm.h"
 
@@ -116,13 +117,18 @@ static void loom_ttm_evict_flags(struct ttm_buffer_object *tbo,
 static int loom_ttm_move_by_card(struct ttm_buffer_object *tbo, bool evict,
 				 struct ttm_resource *new_mem)
 {
+	struct loom_device *ldev = ttm_to_loom_device(tbo->bdev);
 	struct dma_fence *fence;
 	int idx, ret;
 
-	if (!drm_dev_enter(tbo->base.dev, &idx))
+	if (loom_pm_get(ldev))
 		return -ENODEV;
-	fence = loom_copy_move(ttm_to_loom_bo(tbo), new_mem);
-	drm_dev_exit(idx);
+	fence = ERR_PTR(-ENODEV);
+	if (drm_dev_enter(&ldev->drm, &idx)) {
+		fence = loom_copy_move(ttm_to_loom_bo(tbo), new_mem);
+		drm_dev_exit(idx);
+	}
+	loom_pm_put(ldev);
 	if (IS_ERR(fence))
 		return PTR_ERR(fence);
 	ret = ttm_bo_move_accel_cleanup(tbo, fence, evict, true, new_mem);

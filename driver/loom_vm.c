@@ -32,6 +32,7 @@
 #include "loom_drv.h"
 #include "loom_file.h"
 #include "loom_mmu.h"
+#include "loom_pm.h"
 #include "loom_queue.h"
 #include "loom_rebind.h"
 #include "loom_vm.h"
@@ -64,12 +65,16 @@ static void loom_vm_remove_all(struct loom_vm *vm)
 
 static void loom_vm_disable(struct loom_vm *vm)
 {
+	struct loom_device *ldev = vm->ldev;
 	int idx;
 
-	if (!drm_dev_enter(&vm->ldev->drm, &idx))
+	if (loom_pm_get(ldev))
 		return;
-	loom_ctx_clear_root(vm->ctx);
-	drm_dev_exit(idx);
+	if (drm_dev_enter(&ldev->drm, &idx)) {
+		loom_ctx_clear_root(vm->ctx);
+		drm_dev_exit(idx);
+	}
+	loom_pm_put(ldev);
 }
 
 static void loom_vm_release(struct work_struct *work)
