@@ -47,14 +47,13 @@ STOPS = (soft_reset, function_reset, bus_reset, machine_reset, sleep_and_wake,
          bus_master_off, queue_resets)
 
 
-def machines(rng, **properties):
+def machines(rng):
     """A machine of each kind: workers, with and without an IOMMU."""
     for workers in WORKERS:
-        properties = {"hbm_size": HBM, "sram_size": SRAM, "workers": workers,
-                      **properties}
-        with Bench(**properties) as bench:
+        card = {"hbm_size": HBM, "sram_size": SRAM, "workers": workers}
+        with Bench(**card) as bench:
             yield bench, Work(bench.cards[0], rng)
-        with IommuBench(**properties) as bench:
+        with IommuBench(**card) as bench:
             bench.iommu.map_ram()
             yield bench, Work(bench.cards[0], rng)
 
