@@ -409,6 +409,8 @@ struct loom_queue {
 /* Have the calling thread run a slice of @q, or complete its job.  Locked. */
 void loom_queue_slice(struct loom_core *core, struct loom_queue *q);
 void loom_queue_complete(struct loom_core *core, struct loom_queue *q);
+/* A thread that began at @start, a loom_exec_time(), should come to an end. */
+bool loom_out_of_patience(const struct loom_core *core, uint64_t start);
 /* Whoever had it busy is out of it.  Locked. */
 void loom_queue_leave(struct loom_core *core, struct loom_queue *q);
 /* Could a worker go on with it? */

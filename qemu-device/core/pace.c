@@ -21,7 +21,9 @@
  * the owner's clock stands still), or ends and is called again (PACED: what is
  * late completes late, with the modelled times it should have had).  A queue
  * that keeps the others waiting for more than a second is left out until it is
- * parked again, and starts anew from then: a hang must not spread.
+ * parked again, and starts anew from then: a hang must not spread.  For the same
+ * reason one tick waits no longer than WAIT_MS for all of them, and without
+ * workers runs no longer than the owner's patience.
  *
  * Counters.  Charges reach from the card's clock to the pacer's edge, which is
  * ahead of it while commands are under way.  loom_pace_settle() moves what has
@@ -37,6 +39,20 @@
 
 /* Left out of the order when it is so late. */
 #define LATE_SECONDS	1
+/* How long one tick waits for workers, however many are late. */
+#define WAIT_MS		1500
+
+/** struct tick - one call of loom_core_tick() */
+struct tick {
+	/** @run: there are no workers; do what they would */
+	bool run;
+	/** @now: the owner's clock */
+	uint64_t now;
+	/** @start: loom_exec_time() at its start */
+	uint64_t start;
+	/** @until: when it has waited long enough; CLOCK_MONOTONIC */
+	struct timespec until;
+};
 
 static const uint64_t never = UINT64_MAX;
 
@@ -264,46 +280,69 @@ static void proceed(struct loom_core *core, struct loom_queue *q)
 
 /* Tick --------------------------------------------------------------------- */
 
+static struct timespec after_ms(unsigned int ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000l;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec ||
+	       (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
 /* Have the work of @q done, by us or by its worker. */
-static void join(struct loom_core *core, struct loom_queue *q, bool run)
+static void join(struct loom_core *core, struct loom_queue *q,
+		 const struct tick *t)
 {
 	struct timespec until;
 
-	if (run && loom_queue_can_run(q)) {
+	if (t->run && loom_queue_can_run(q)) {
 		loom_queue_slice(core, q);
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += LATE_SECONDS;
+	until = after_ms(LATE_SECONDS * 1000);
+	if (is_before(&t->until, &until))
+		until = t->until;
 	while (is_running(core, q))
 		if (!loom_quiet_wait_until(core, &until))
 			q->late = is_running(core, q);
 }
 
 /* @q runs and is due; false: come again when it is parked. */
-static bool wait_for(struct loom_core *core, struct loom_queue *q, bool run,
-		     uint64_t now)
+static bool wait_for(struct loom_core *core, struct loom_queue *q,
+		     const struct tick *t)
 {
 	if (core->cfg.timing == LOOM_TIMING_EXACT) {
-		join(core, q, run);
+		join(core, q, t);
 		return true;
 	}
-	q->late = now - due(q) >= late_cycles(core);
+	q->late = t->now - due(q) >= late_cycles(core);
 	return q->late;
 }
 
-/* One step of the model; false: nothing is due. */
-static bool advance(struct loom_core *core, bool run, uint64_t now)
+/* One step of the model; false: nothing is due, or it is for another tick. */
+static bool advance(struct loom_core *core, const struct tick *t)
 {
 	struct loom_queue *runs = first(core, true);
 	struct loom_queue *parked = first(core, false);
 
-	if (core->stopped || core->paused)
+	if (core->stopped || core->paused ||
+	    (t->run && loom_out_of_patience(core, t->start)))
 		return false;
-	if (runs && due(runs) <= now &&
+	if (runs && due(runs) <= t->now &&
 	    (!parked || due(runs) <= due(parked)))
-		return wait_for(core, runs, run, now);
-	if (!parked || due(parked) > now)
+		return wait_for(core, runs, t);
+	if (!parked || due(parked) > t->now)
 		return false;
 	proceed(core, parked);
 	return true;
@@ -311,14 +350,15 @@ static bool advance(struct loom_core *core, bool run, uint64_t now)
 
 void loom_core_tick(struct loom_core *core, bool run)
 {
-	uint64_t now;
+	struct tick t = { .run = run, .start = loom_exec_time(),
+			  .until = after_ms(WAIT_MS) };
 	bool events;
 
 	loom_lock(core);
 	if (loom_is_paced(core) && !core->pacer.ticking) {
 		core->pacer.ticking = true;
-		now = loom_pace_now(core);
-		while (advance(core, run, now)) {
+		t.now = loom_pace_now(core);
+		while (advance(core, &t)) {
 			/* in the order of modelled time */
 		}
 		core->pacer.ticking = false;

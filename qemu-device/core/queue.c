@@ -441,8 +441,17 @@ static unsigned int queue_run(struct loom_core *core, struct loom_queue *q,
 	return done;
 }
 
+/* What a thread that has other things to do starts now must end in time. */
+static void limit(const struct loom_core *core, struct loom_queue *q,
+		  uint64_t start)
+{
+	q->exec.last_start = core->patience ? start + core->patience / 4 : 0;
+	q->exec.deadline = core->patience ? start + core->patience : 0;
+}
+
 void loom_queue_slice(struct loom_core *core, struct loom_queue *q)
 {
+	limit(core, q, loom_exec_time());
 	queue_run(core, q, 1);
 }
 
@@ -477,19 +486,22 @@ void loom_core_set_patience(struct loom_core *core, uint64_t ns)
 	core->patience = ns;
 }
 
+bool loom_out_of_patience(const struct loom_core *core, uint64_t start)
+{
+	return core->patience && loom_exec_time() - start > core->patience / 4;
+}
+
 bool loom_core_run(struct loom_core *core, unsigned int budget)
 {
-	uint64_t start = core->patience ? loom_exec_time() : 0;
-	uint64_t last = start + core->patience / 4;
+	uint64_t start = loom_exec_time();
 	struct loom_queue *q;
 	unsigned int done;
 	bool more;
 
 	loom_lock(core);
-	while (budget && (!last || loom_exec_time() <= last) &&
+	while (budget && !loom_out_of_patience(core, start) &&
 	       (q = pick(core))) {
-		q->exec.last_start = last;
-		q->exec.deadline = start + core->patience;
+		limit(core, q, start);
 		done = queue_run(core, q, budget);
 		budget -= loom_min(done, budget);
 	}

@@ -633,6 +633,75 @@ START_TEST(test_a_hang_does_not_stop_other_queues)
 }
 END_TEST
 
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/* Queues 0 to @count - 1 hang, the next one has work of a moment. */
+static void make_hangs(unsigned int count, struct buffer *good)
+{
+	struct loom_cmd_copy endless;
+	struct buffer hang = buffer_new();
+	unsigned int i;
+
+	endless = t_fill_for_ever(t_hbm_alloc(card, LOOM_PAGE_SIZE));
+	put(&hang, &endless, sizeof(endless));
+	*good = buffer_new();
+	put_copy(good, 4096, 0);
+	for (i = 0; i <= count; i++) {
+		if (i)
+			t_queue_init(card, i, T_CTX, 1);
+		submit(i, i < count ? &hang : good);
+	}
+}
+
+START_TEST(test_many_hangs_do_not_hold_the_owner)
+{
+	struct buffer good;
+	double start;
+
+	t_workers_start(card, 7);
+	make_hangs(6, &good);
+	/* One tick, which has to do with all of them. */
+	start = seconds();
+	t_advance(card, SECOND / 100);
+	ck_assert(seconds() - start < 2);
+	ck_assert_uint_eq(finish(6, 0).error, 0);
+	check_rows();
+}
+END_TEST
+
+START_TEST(test_hangs_without_workers_fail_one_by_one)
+{
+	struct buffer good;
+	double start, worst = 0;
+	unsigned int i, ticks = 0;
+
+	loom_core_set_patience(card->core, 200000000);
+	make_hangs(3, &good);
+	while (!t_is_done(card, 3, 0) || !t_is_done(card, 2, 0)) {
+		ck_assert_uint_le(++ticks, 100);
+		start = seconds();
+		loom_core_tick(card->core, true);
+		if (seconds() - start > worst)
+			worst = seconds() - start;
+		loom_core_deliver(card->core);
+		atomic_store(&card->now, SECOND / 100);
+	}
+	/* Twice the patience on a machine that does other things as well. */
+	ck_assert(worst < 0.4 * 4);
+	ck_assert_uint_ge(ticks, 3);
+	for (i = 0; i < 3; i++)
+		ck_assert_uint_eq(t_completion(card, i, 0)->error,
+				  LOOM_ERR_INTERNAL);
+	ck_assert_uint_eq(t_completion(card, 3, 0)->error, 0);
+}
+END_TEST
+
 /* Resets ------------------------------------------------------------------ */
 
 /* Queue 0 has a completion due in the future, queue 1 as well. */
@@ -742,6 +811,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, test_times_are_the_same_on_a_card_that_moves);
 	tcase_add_test(tc, test_a_late_job_has_its_modelled_times);
 	tcase_add_loop_test(tc, test_a_hang_does_not_stop_other_queues, 0, 2);
+	tcase_add_test(tc, test_many_hangs_do_not_hold_the_owner);
+	tcase_add_test(tc, test_hangs_without_workers_fail_one_by_one);
 	tcase_add_test(tc, test_a_queue_reset_drops_its_completion_only);
 	tcase_add_test(tc, test_a_card_reset_drops_all_completions);
 	tcase_add_test(tc, test_a_card_can_be_stopped_with_completions_pending);
