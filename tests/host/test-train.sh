@@ -1,9 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Training over sim: learns, and gives the same bits every time.  The guest
-# suite test-train.sh compares the card in the VM with what this one leaves in
-# build/check/train-sim.hash.
+# Training over sim: learns, and gives the same bits every time.
 set -u
 cd "$(dirname "$0")/../.."
 . tests/lib/train.sh
