@@ -278,10 +278,11 @@ START_TEST(test_many_commands_let_the_owner_go_on_between_them)
 
 	for (i = 0; i < 64; i++) {
 		cmd[i] = t_copy_bytes(b, a, 1 << 20);
-		cmd[i].dim[1] = 16;	/* about a millisecond at least */
+		cmd[i].dim[1] = 64;	/* a few milliseconds */
 	}
 	va = put(cmd, sizeof(cmd));
-	loom_core_set_patience(card->core, 40000000);
+	/* All take longer than a quarter of it, none takes three quarters. */
+	loom_core_set_patience(card->core, 400000000);
 	t_queue_push(card, 0, va, sizeof(cmd));
 	t_doorbell(card, 0);
 	while (loom_core_run(card->core, ~0u))
