@@ -97,11 +97,14 @@ fi
 
 [ -d /sys/kernel/debug/accel ] || mount -t debugfs none /sys/kernel/debug
 debug=$(dirname "$(ls /sys/kernel/debug/accel/*/rings | head -1)")
+# A card asleep has no running queue.
+echo on >$dev/power/control
 bad=0
 for file in rings contexts events slots; do
-	cat "$debug/$file" >"$tmp/out" 2>&1 || bad=1
+	cat "$debug/$file" >>"$tmp/out" 2>&1 || bad=1
 done
 grep -q '^queue 0: running' "$debug/rings" || bad=1
+echo auto >$dev/power/control
 result $bad "debugfs_files_read"
 
 before=$(cat $dev/resets)
