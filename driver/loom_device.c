@@ -13,7 +13,6 @@
 #include <linux/dma-mapping.h>
 #include <linux/iopoll.h>
 #include <linux/module.h>
-#include <linux/pm_runtime.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
@@ -191,6 +190,7 @@ static int loom_device_init_wqs(struct loom_device *ldev)
 static int loom_device_init_base(struct loom_device *ldev)
 {
 	atomic_set(&ldev->num_jobs, 0);
+	atomic_set(&ldev->awake, 0);
 	init_waitqueue_head(&ldev->jobs_gone);
 	atomic_set(&ldev->wedged, 0);
 	loom_reset_init(ldev);
@@ -313,7 +313,7 @@ void loom_device_wedge(struct loom_device *ldev, const char *why)
 void loom_device_job_get(struct loom_device *ldev)
 {
 	/* Whoever makes a job has the card awake already. */
-	pm_runtime_get_noresume(ldev->drm.dev);
+	loom_pm_keep(ldev);
 	atomic_inc(&ldev->num_jobs);
 }
 

@@ -168,6 +168,8 @@ struct loom_device {
 	/** @watched: what @watchdog saw of each of @rings */
 	struct loom_watchdog_ring *watched;
 
+	/** @awake: how many need the card awake, see loom_pm.c */
+	atomic_t awake;
 	/** @num_jobs: scheduler jobs that exist; unbinding waits for 0 */
 	atomic_t num_jobs;
 	/** @jobs_gone: woken when @num_jobs falls to 0 */

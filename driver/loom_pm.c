@@ -55,6 +55,16 @@ const struct dev_pm_ops loom_pm_ops = {
 	RUNTIME_PM_OPS(loom_pm_sleep, loom_pm_wake, NULL)
 };
 
+/*
+ * All who need the card share one reference of the PM core: whoever is the first
+ * brings it, and whoever is the last drops it.
+ */
+static void loom_pm_bring(struct loom_device *ldev)
+{
+	if (atomic_inc_return(&ldev->awake) > 1)
+		pm_runtime_put_noidle(ldev->drm.dev);
+}
+
 /**
  * loom_pm_get() - have the card awake
  * @ldev: the card
@@ -65,12 +75,30 @@ const struct dev_pm_ops loom_pm_ops = {
  */
 int loom_pm_get(struct loom_device *ldev)
 {
-	return pm_runtime_resume_and_get(ldev->drm.dev);
+	int ret;
+
+	if (atomic_inc_not_zero(&ldev->awake))
+		return 0;
+	ret = pm_runtime_resume_and_get(ldev->drm.dev);
+	if (!ret)
+		loom_pm_bring(ldev);
+	return ret;
+}
+
+/* Keep a card awake that is.  From any context. */
+void loom_pm_keep(struct loom_device *ldev)
+{
+	if (atomic_inc_not_zero(&ldev->awake))
+		return;
+	pm_runtime_get_noresume(ldev->drm.dev);
+	loom_pm_bring(ldev);
 }
 
 /* From any context. */
 void loom_pm_put(struct loom_device *ldev)
 {
+	if (!atomic_dec_and_test(&ldev->awake))
+		return;
 	pm_runtime_mark_last_busy(ldev->drm.dev);
 	pm_runtime_put_autosuspend(ldev->drm.dev);
 }

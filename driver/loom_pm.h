@@ -14,6 +14,7 @@ void loom_pm_init(struct loom_device *ldev);
 void loom_pm_unplug(struct loom_device *ldev);
 
 int loom_pm_get(struct loom_device *ldev);
+void loom_pm_keep(struct loom_device *ldev);
 void loom_pm_put(struct loom_device *ldev);
 
 #endif
