@@ -29,9 +29,15 @@ static const struct dma_fence_ops loom_fence_ops = {
 	.get_timeline_name = loom_fence_get_timeline_name,
 };
 
+/* All but @bo is for loom_fence_init(). */
 struct loom_fence *loom_fence_alloc(void)
 {
-	return kzalloc(sizeof(struct loom_fence), GFP_KERNEL_ACCOUNT);
+	struct loom_fence *fence;
+
+	fence = kmalloc(sizeof(*fence), GFP_KERNEL_ACCOUNT);
+	if (fence)
+		fence->bo = NULL;
+	return fence;
 }
 
 /* For a fence that was never initialised; others are put. */

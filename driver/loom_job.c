@@ -85,7 +85,8 @@ struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file
 	struct loom_job *job;
 	int ret = -ENOMEM;
 
-	job = kzalloc(sizeof(*job), GFP_KERNEL_ACCOUNT);
+	/* The scheduler zeroes its part, the rest is below. */
+	job = kmalloc(sizeof(*job), GFP_KERNEL_ACCOUNT);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 	job->fence = loom_fence_alloc();
@@ -96,9 +97,12 @@ struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file
 	if (ret)
 		goto err_free_fence;
 	job->queue = loom_queue_get(queue);
-	job->work.cmd_va = ujob->cmd_va;
-	job->work.cmd_size = ujob->cmd_size;
-	job->work.repeatable = ujob->flags & DRM_LOOM_JOB_REPEATABLE;
+	job->work = (struct loom_ring_work) {
+		.cmd_va = ujob->cmd_va,
+		.cmd_size = ujob->cmd_size,
+		.repeatable = ujob->flags & DRM_LOOM_JOB_REPEATABLE,
+	};
+	job->after_moves = false;
 	job->num_lost = atomic_read(&queue->ldev->num_lost);
 	loom_device_job_get(queue->ldev);
 	return job;

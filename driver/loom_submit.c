@@ -37,16 +37,14 @@ struct loom_submit {
 	struct drm_file *file;
 	/** @queue: where to, a reference */
 	struct loom_queue *queue;
-	/** @num_jobs: number of @ujob, @job and @syncs */
-	u32 num_jobs;
 	/** @after_moves: the first job has something to wait for */
 	bool after_moves;
-	/** @ujob: as user space wrote them */
-	struct drm_loom_job *ujob;
-	/** @job: the jobs, NULL once pushed */
-	struct loom_job *job[LOOM_MAX_JOBS];
-	/** @syncs: sync operations of each */
-	struct loom_sync_list syncs[LOOM_MAX_JOBS];
+	/** @syncs: sync operations of each job, behind @job */
+	struct loom_sync_list *syncs;
+	/** @num_jobs: number of @job and @syncs */
+	u32 num_jobs;
+	/** @job: the jobs, NULL before they are made and once pushed */
+	struct loom_job *job[] __counted_by(num_jobs);
 };
 
 static int loom_submit_check_job(const struct drm_loom_job *ujob)
@@ -73,9 +71,9 @@ static void loom_submit_chain(struct loom_submit *submit, u32 i)
 }
 
 /* Sync operations before jobs: those are what a bad program gets wrong. */
-static int loom_submit_make_job(struct loom_submit *submit, u32 i)
+static int loom_submit_make_job(struct loom_submit *submit, u32 i,
+				const struct drm_loom_job *ujob)
 {
-	const struct drm_loom_job *ujob = &submit->ujob[i];
 	struct loom_job *job;
 	int ret;
 
@@ -99,18 +97,15 @@ static int loom_submit_make_job(struct loom_submit *submit, u32 i)
 static int loom_submit_make_jobs(struct loom_submit *submit,
 				 const struct drm_loom_obj_array *jobs)
 {
+	struct drm_loom_job ujob;
 	int ret = 0;
 	u32 i;
 
-	submit->ujob = loom_uobj_get(jobs, sizeof(*submit->ujob), 1, LOOM_MAX_JOBS);
-	if (IS_ERR(submit->ujob)) {
-		ret = PTR_ERR(submit->ujob);
-		submit->ujob = NULL;
-		return ret;
+	for (i = 0; !ret && i < submit->num_jobs; i++) {
+		ret = loom_uobj_read(&ujob, sizeof(ujob), jobs, i);
+		if (!ret)
+			ret = loom_submit_make_job(submit, i, &ujob);
 	}
-	submit->num_jobs = jobs->count;
-	for (i = 0; !ret && i < submit->num_jobs; i++)
-		ret = loom_submit_make_job(submit, i);
 	return ret;
 }
 
@@ -224,20 +219,39 @@ static void loom_submit_destroy(struct loom_submit *submit)
 			loom_job_destroy(submit->job[i]);
 		loom_sync_list_fini(&submit->syncs[i]);
 	}
-	kvfree(submit->ujob);
 	loom_queue_put(submit->queue);
 	kfree(submit);
 }
 
-static struct loom_submit *loom_submit_create(struct drm_file *file, u32 queue_id)
+/* Gone at the end of the ioctl, and so not accounted. */
+static struct loom_submit *loom_submit_alloc(u32 num_jobs)
 {
 	struct loom_submit *submit;
 
-	submit = kzalloc(sizeof(*submit), GFP_KERNEL_ACCOUNT);
+	submit = kzalloc(struct_size(submit, job, num_jobs) +
+			 num_jobs * sizeof(*submit->syncs), GFP_KERNEL);
+	if (submit) {
+		submit->num_jobs = num_jobs;
+		submit->syncs = (void *)submit + struct_size(submit, job, num_jobs);
+	}
+	return submit;
+}
+
+static struct loom_submit *loom_submit_create(struct drm_file *file,
+					      const struct drm_loom_submit *args)
+{
+	struct loom_submit *submit;
+	int ret;
+
+	ret = loom_uobj_check(&args->jobs, sizeof(struct drm_loom_job), 1,
+			      LOOM_MAX_JOBS);
+	if (ret)
+		return ERR_PTR(ret);
+	submit = loom_submit_alloc(args->jobs.count);
 	if (!submit)
 		return ERR_PTR(-ENOMEM);
 	submit->file = file;
-	submit->queue = loom_queue_lookup(file, queue_id);
+	submit->queue = loom_queue_lookup(file, args->queue_id);
 	if (!submit->queue) {
 		kfree(submit);
 		return ERR_PTR(-ENOENT);
@@ -255,7 +269,7 @@ int loom_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 		return -EINVAL;
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	submit = loom_submit_create(file, args->queue_id);
+	submit = loom_submit_create(file, args);
 	ret = PTR_ERR_OR_ZERO(submit);
 	if (!ret) {
 		ret = loom_submit_run(submit, &args->jobs);

@@ -65,8 +65,8 @@ static int loom_sync_init_signal(struct loom_sync *sync, struct drm_file *file)
 	return 0;
 }
 
-static int loom_sync_init(struct loom_sync *sync, struct drm_file *file,
-			  const struct drm_loom_sync_op *op)
+static int loom_sync_set(struct loom_sync *sync, struct drm_file *file,
+			 const struct drm_loom_sync_op *op)
 {
 	int ret;
 
@@ -77,6 +77,17 @@ static int loom_sync_init(struct loom_sync *sync, struct drm_file *file,
 	sync->handle = op->handle;
 	sync->point = op->value;
 	return loom_sync_is_signal(sync) ? loom_sync_init_signal(sync, file) : 0;
+}
+
+/* @sync is zero. */
+static int loom_sync_init(struct loom_sync *sync, struct drm_file *file,
+			  const struct drm_loom_obj_array *array, u32 i)
+{
+	struct drm_loom_sync_op op;
+	int ret;
+
+	ret = loom_uobj_read(&op, sizeof(op), array, i);
+	return ret ?: loom_sync_set(sync, file, &op);
 }
 
 static void loom_sync_fini(struct loom_sync *sync)
@@ -93,21 +104,22 @@ void loom_sync_list_fini(struct loom_sync_list *list)
 	for (i = 0; i < list->count; i++)
 		loom_sync_fini(&list->sync[i]);
 	kvfree(list->sync);
-	*list = (struct loom_sync_list) { };
+	list->sync = NULL;
+	list->count = 0;
 }
 
 static int loom_sync_list_fill(struct loom_sync_list *list, struct drm_file *file,
-			       const struct drm_loom_sync_op *op, u32 count)
+			       const struct drm_loom_obj_array *array)
 {
 	int ret;
 	u32 i;
 
-	list->sync = kvcalloc(count, sizeof(*list->sync), GFP_KERNEL_ACCOUNT);
+	list->sync = kvcalloc(array->count, sizeof(*list->sync), GFP_KERNEL);
 	if (!list->sync)
 		return -ENOMEM;
-	list->count = count;
-	for (i = 0; i < count; i++) {
-		ret = loom_sync_init(&list->sync[i], file, &op[i]);
+	list->count = array->count;
+	for (i = 0; i < list->count; i++) {
+		ret = loom_sync_init(&list->sync[i], file, array, i);
 		if (ret)
 			return ret;
 	}
@@ -125,18 +137,15 @@ static int loom_sync_list_fill(struct loom_sync_list *list, struct drm_file *fil
 int loom_sync_list_init(struct loom_sync_list *list, struct drm_file *file,
 			const struct drm_loom_obj_array *array)
 {
-	struct drm_loom_sync_op *op;
-	int ret = 0;
+	int ret;
 
 	*list = (struct loom_sync_list) { };
-	op = loom_uobj_get(array, sizeof(*op), 0, LOOM_MAX_SYNCS);
-	if (IS_ERR(op))
-		return PTR_ERR(op);
-	if (op)
-		ret = loom_sync_list_fill(list, file, op, array->count);
+	ret = loom_uobj_check(array, sizeof(struct drm_loom_sync_op), 0,
+			      LOOM_MAX_SYNCS);
+	if (!ret && array->count)
+		ret = loom_sync_list_fill(list, file, array);
 	if (ret)
 		loom_sync_list_fini(list);
-	kvfree(op);
 	return ret;
 }
 

@@ -15,6 +15,27 @@
 
 #include "loom_uobj.h"
 
+/* -EINVAL unless @array is well-formed and has @min to @max objects of @size. */
+int loom_uobj_check(const struct drm_loom_obj_array *array, size_t size,
+		    u32 min, u32 max)
+{
+	if (array->count < min || array->count > max)
+		return -EINVAL;
+	if (array->count && (array->stride < size || array->stride > PAGE_SIZE))
+		return -EINVAL;
+	return 0;
+}
+
+/* Copy object @i of a checked array in.  -EFAULT or -E2BIG. */
+int loom_uobj_read(void *object, size_t size,
+		   const struct drm_loom_obj_array *array, u32 i)
+{
+	u64 from = array->array + (u64)i * array->stride;
+
+	return copy_struct_from_user(object, size, u64_to_user_ptr(from),
+				     array->stride);
+}
+
 static int loom_uobj_copy(void *objects, const struct drm_loom_obj_array *array,
 			  size_t size)
 {
@@ -22,9 +43,7 @@ static int loom_uobj_copy(void *objects, const struct drm_loom_obj_array *array,
 	u32 i;
 
 	for (i = 0; !ret && i < array->count; i++)
-		ret = copy_struct_from_user(objects + i * size, size,
-				u64_to_user_ptr(array->array + (u64)i * array->stride),
-				array->stride);
+		ret = loom_uobj_read(objects + i * size, size, array, i);
 	return ret;
 }
 
@@ -44,12 +63,11 @@ void *loom_uobj_get(const struct drm_loom_obj_array *array, size_t size,
 	void *objects;
 	int ret;
 
-	if (array->count < min || array->count > max)
-		return ERR_PTR(-EINVAL);
+	ret = loom_uobj_check(array, size, min, max);
+	if (ret)
+		return ERR_PTR(ret);
 	if (!array->count)
 		return NULL;
-	if (array->stride < size || array->stride > PAGE_SIZE)
-		return ERR_PTR(-EINVAL);
 	objects = kvcalloc(array->count, size, GFP_KERNEL_ACCOUNT);
 	if (!objects)
 		return ERR_PTR(-ENOMEM);
