@@ -16,7 +16,7 @@ from card import Bench
 from iommu import IommuBench
 from tap import test
 from test_reset import bus_reset, function_reset, machine_reset, soft_reset
-from work import Holdings, Work, seed
+from work import Holdings, PacedWork, Work, seed
 
 ROUNDS = int(os.environ.get("LOOM_ROUNDS") or 12)
 WORKERS = (0, 1, 2)
@@ -47,21 +47,25 @@ STOPS = (soft_reset, function_reset, bus_reset, machine_reset, sleep_and_wake,
          bus_master_off, queue_resets)
 
 
-def machines(rng):
+def machines(rng, work=Work, **properties):
     """A machine of each kind: workers, with and without an IOMMU."""
     for workers in WORKERS:
-        card = {"hbm_size": HBM, "sram_size": SRAM, "workers": workers}
+        card = {"hbm_size": HBM, "sram_size": SRAM, "workers": workers,
+                **properties}
         with Bench(**card) as bench:
-            yield bench, Work(bench.cards[0], rng)
+            yield bench, work(bench.cards[0], rng)
         with IommuBench(**card) as bench:
             bench.iommu.map_ram()
-            yield bench, Work(bench.cards[0], rng)
+            yield bench, work(bench.cards[0], rng)
 
 
-@test
-def card_stopped_at_random_points_falls_silent_and_works_again():
+def paced_machines(rng):
+    return machines(rng, PacedWork, timing="paced")
+
+
+def stop_and_go_on(machines_of):
     rng = seed()
-    for bench, work in machines(rng):
+    for bench, work in machines_of(rng):
         holdings = Holdings(bench.process)
         for _ in range(ROUNDS):
             work.start_all()
@@ -73,9 +77,18 @@ def card_stopped_at_random_points_falls_silent_and_works_again():
 
 
 @test
-def queue_reset_at_random_points_costs_the_others_no_completion():
+def card_stopped_at_random_points_falls_silent_and_works_again():
+    stop_and_go_on(machines)
+
+
+@test
+def paced_card_stopped_at_random_points_falls_silent_and_works_again():
+    stop_and_go_on(paced_machines)
+
+
+def reset_queues_beside_others(machines_of):
     rng = seed()
-    for bench, work in machines(rng):
+    for bench, work in machines_of(rng):
         for _ in range(ROUNDS):
             victim = rng.choice(work.queues)
             others = [queue for queue in work.queues if queue != victim]
@@ -98,6 +111,16 @@ def queue_reset_at_random_points_costs_the_others_no_completion():
 
 
 @test
+def queue_reset_at_random_points_costs_the_others_no_completion():
+    reset_queues_beside_others(machines)
+
+
+@test
+def paced_queue_reset_at_random_points_costs_the_others_no_completion():
+    reset_queues_beside_others(paced_machines)
+
+
+@test
 def cards_beside_one_that_is_stopped_lose_no_completion():
     rng = seed()
     for workers in WORKERS:
@@ -114,21 +137,31 @@ def cards_beside_one_that_is_stopped_lose_no_completion():
                     innocent.finished(queue)
 
 
-@test
-def card_unplugged_at_random_points_gives_everything_back():
+def unplug_and_plug(machines_of, **properties):
     rng = seed()
-    for bench, work in machines(rng):
+    for bench, work in machines_of(rng):
         workers = work.card.property("workers")
         work.card.unplug()
         holdings = Holdings(bench.process)
         for _ in range(max(ROUNDS // 3, 2)):
-            work.card.plug(hbm_size=HBM, sram_size=SRAM, workers=workers)
+            work.card.plug(hbm_size=HBM, sram_size=SRAM, workers=workers,
+                           **properties)
             work.space.rebuild()
             bench.fill(work.card.hbm + (16 << 20), 32 << 20, 0x99)
             work.start_all()
             work.pause()
             work.card.unplug()
             holdings.returned()
+
+
+@test
+def card_unplugged_at_random_points_gives_everything_back():
+    unplug_and_plug(machines)
+
+
+@test
+def paced_card_unplugged_at_random_points_gives_everything_back():
+    unplug_and_plug(paced_machines, timing="paced")
 
 
 class Stopwatch:

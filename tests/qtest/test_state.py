@@ -8,12 +8,13 @@ import random
 import re
 import sys
 import tempfile
+import time
 
 import pci
 import tap
 import test_rebar
 import uapi
-from card import Bench, Load, command, event, nop
+from card import Bench, Load, command, event, fill, nop
 from qtest import Machine, QmpError, wait_for
 from tap import test
 
@@ -24,6 +25,7 @@ from vm import qcow2    # noqa: E402
 SCRATCH = uapi.LOOM_REG_SCRATCH
 SMALL = {"hbm_size": "32M", "sram_size": "2M"}
 BAD_OPCODE = b"\xff" + bytes(uapi.LOOM_CMD_ALIGN - 1)
+FILL = 1 << 16    # bytes
 SEED = int(os.environ.get("LOOM_SEED", "1"))
 
 
@@ -87,11 +89,15 @@ class Hops(contextlib.ExitStack):
         self.directory = self.enter_context(tempfile.TemporaryDirectory())
         return super().__enter__()
 
+    def ready(self, there):
+        """What a machine needs before it takes over."""
+
     def hop(self, arguments=None):
         there = self.enter_context(Destination(self.bench.arguments
                                                if arguments is None
                                                else arguments))
         uri = f"unix:{self.directory}/socket"
+        self.ready(there)
         there.receive_from(uri)
         assert send(self.here, uri) == "completed"
         wait_for("running machine", lambda:
@@ -131,6 +137,56 @@ def migration_goes_on_with_the_work_of_all_queues():
             assert load.queues[0].run(signal) == uapi.LOOM_ERR_NONE
             assert waiting.wait(2).error == uapi.LOOM_ERR_NONE
             assert card.property("perf-jobs") == 3 * 4 + 2
+
+
+class PacedHops(Hops):
+    """The clock of these machines is the test's, so it takes it along."""
+
+    clock = 0
+
+    def step(self, ns):
+        self.clock += ns
+        self.here.command(f"clock_step {ns}")
+
+    def ready(self, there):
+        there.command(f"clock_set {self.clock}")
+
+
+def paced_times(moves):
+    """Jobs of a paced card with hops between steps of its clock; when each
+    began and ended, by the model."""
+    with Bench(timing="paced", workers=1, **SMALL) as bench, \
+            PacedHops(bench) as hops:
+        card, = bench.cards
+        card.enable_msix()
+        space, queues = card.space(), [card.queue(n) for n in range(3)]
+        va, _ = space.map_hbm(FILL)
+        job = space.place(fill(va, FILL // 4, 1) * 20)
+        for queue in queues:
+            queue.start(vector=1 + queue.number)
+            queue.submit(job, count=2)
+        for move in range(5):
+            # The worker is done with what it may do ahead of the model.
+            time.sleep(0.05)
+            hops.step(1500)
+            if moves:
+                # Not one has completed: all of them wait for the timer.
+                assert move or not any(q.completion(0) for q in queues)
+                hops.hop()
+        for queue in queues:
+            wait_for("completion", lambda queue=queue:
+                     queue.completion(1) or hops.step(1500))
+            card.wait_interrupt(1 + queue.number)
+        done = [queue.completion(n) for queue in queues for n in range(2)]
+        assert all(d.error == uapi.LOOM_ERR_NONE for d in done)
+        return [(d.start, d.end) for d in done]
+
+
+@test
+def migration_of_a_paced_card_changes_no_modelled_time():
+    there = paced_times(moves=True)
+    assert there == paced_times(moves=False), there
+    assert len(set(there)) == len(there)
 
 
 @test

@@ -97,9 +97,16 @@ class Work:
             self.card.read32(uapi.LOOM_REG_ID)
         time.sleep(self.rng.choice((0, 0, 0.0005, 0.005)) * self.rng.random())
 
+    def wait(self, queue, number):
+        return queue.wait(number)
+
+    def go_on(self):
+        """What is under way could write something now."""
+        self.card.machine.qmp("query-status")
+
     def finished(self, queue):
         """Every job of the queue has completed, once and well."""
-        queue.wait(self.last[queue])
+        self.wait(queue, self.last[queue])
         for number in range(self.last[queue] + 1):
             done = queue.completion(number)
             assert done and done.error == uapi.LOOM_ERR_NONE, (
@@ -112,7 +119,8 @@ class Work:
         self.space.install()
         for queue in self.queues:
             queue.start()
-            assert queue.run(self.jobs["short"]) == uapi.LOOM_ERR_NONE
+            done = self.wait(queue, queue.submit(self.jobs["short"]))
+            assert done.error == uapi.LOOM_ERR_NONE
 
     def silent(self):
         """Nothing is written any more, whatever was under way."""
@@ -121,10 +129,38 @@ class Work:
             bench.fill(queue.completions, uapi.LOOM_PAGE_SIZE, 0)
         self.card.clear_interrupts()
         for _ in range(3):
-            bench.qmp("query-status")
+            self.go_on()
         for queue in self.queues:
             records = bench.read_bytes(queue.completions, uapi.LOOM_PAGE_SIZE)
             assert not any(records), f"queue {queue.number} wrote a record"
+
+
+class PacedWork(Work):
+    """The same on a paced card: nothing completes unless a test moves its
+    clock, so most of what is stopped are completions that wait for that."""
+
+    # Nanoseconds.  Some jobs of a queue, and more than all of them take.
+    SOME, ALL = 100000, 100000000
+
+    def step(self, ns):
+        self.card.machine.command(f"clock_step {ns}")
+
+    def pause(self):
+        super().pause()
+        self.step(self.rng.choice((1, 1000, self.SOME)))
+
+    def wait(self, queue, number):
+        def completed():
+            done = queue.completion(number)
+            if not done:
+                self.step(self.SOME)
+            return done
+        return wait_for(f"completion {number} of queue {queue.number}",
+                        completed)
+
+    def go_on(self):
+        super().go_on()
+        self.step(self.ALL)
 
 
 class Holdings:
