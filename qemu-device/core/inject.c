@@ -366,50 +366,58 @@ static void drop_spent(struct loom_inject *in)
 	in->num_armed = kept;
 }
 
-/* False if there is no room.  loom_inject.lock is held. */
-static bool arm(struct loom_inject *in, const struct loom_inject_spec *spec)
+/* False if there is no room for @n more.  loom_inject.lock is held. */
+static bool make_room(struct loom_inject *in, unsigned int n)
 {
-	if (in->num_armed == LOOM_INJECT_MAX)
+	if (in->num_armed + n > LOOM_INJECT_MAX)
 		drop_spent(in);
-	if (in->num_armed == LOOM_INJECT_MAX)
-		return false;
-	in->armed[in->num_armed++] = (struct loom_armed) {
+	return in->num_armed + n <= LOOM_INJECT_MAX;
+}
+
+/*
+ * There is room.  True if it strikes without waiting for an occurrence; that is
+ * left to the caller.  loom_inject.lock is held.
+ */
+static bool arm(struct loom_inject *in, const struct loom_inject_spec *spec,
+		struct strike *strike)
+{
+	struct loom_armed *f = &in->armed[in->num_armed++];
+	struct loom_at at = { .queue = LOOM_NO_QUEUE };
+
+	*f = (struct loom_armed) {
 		.spec = *spec, .random = spec->seed,
 		.last_queue = LOOM_NO_QUEUE,
 	};
+	if (!is_immediate(spec))
+		return false;
+	f->seen++;
+	take_note(f, &at, strike);
 	return true;
 }
 
-/* Without waiting for an occurrence. */
-static void strike_now(struct loom_armed *f, struct strike *strike)
-{
-	struct loom_at at = { .queue = LOOM_NO_QUEUE };
-
-	f->seen++;
-	take_note(f, &at, strike);
-}
-
-static const char *arm_one(struct loom_core *core,
-			   const struct loom_inject_spec *spec, char *buf,
-			   size_t len)
+/* All of them, or none for lack of room: NULL or what is wrong. */
+static const char *arm_all(struct loom_core *core,
+			   const struct loom_inject_spec *spec, unsigned int n,
+			   char *buf, size_t len)
 {
 	struct loom_inject *in = &core->inject;
-	bool now = is_immediate(spec), ok;
-	struct strike strike;
+	struct strike strike[LOOM_INJECT_MAX];
+	unsigned int i, strikes = 0;
+	bool ok;
 
 	pthread_mutex_lock(&in->lock);
-	ok = arm(in, spec);
-	if (ok && now)
-		strike_now(&in->armed[in->num_armed - 1], &strike);
+	ok = make_room(in, n);
+	for (i = 0; ok && i < n; i++)
+		strikes += arm(in, &spec[i], &strike[strikes]);
 	loom_inject_refresh(core);
 	pthread_mutex_unlock(&in->lock);
 	if (!ok) {
-		snprintf(buf, len, "%u faults are armed, which is the limit: clear some",
-			 LOOM_INJECT_MAX);
+		snprintf(buf, len, "at most %u faults can be armed, and there is no room for %u more: clear some",
+			 LOOM_INJECT_MAX, n);
 		return buf;
 	}
-	if (now)
-		strike_card(core, &strike);
+	for (i = 0; i < strikes; i++)
+		strike_card(core, &strike[i]);
 	return NULL;
 }
 
@@ -439,7 +447,7 @@ const char *loom_core_inject(struct loom_core *core, const char *text,
 {
 	struct loom_inject_spec spec[LOOM_INJECT_MAX];
 	const char *error = NULL;
-	unsigned int n = 0, i;
+	unsigned int n = 0;
 
 	while (*text && !error) {
 		if (n == LOOM_INJECT_MAX) {
@@ -449,9 +457,7 @@ const char *loom_core_inject(struct loom_core *core, const char *text,
 		}
 		error = parse_next(core, &text, &spec[n++], buf, len);
 	}
-	for (i = 0; i < n && !error; i++)
-		error = arm_one(core, &spec[i], buf, len);
-	return error;
+	return error ? error : arm_all(core, spec, n, buf, len);
 }
 
 void loom_core_inject_clear(struct loom_core *core)

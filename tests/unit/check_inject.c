@@ -220,7 +220,26 @@ START_TEST(test_spent_faults_make_room_and_others_do_not)
 	for (i = 1; i < LOOM_INJECT_MAX; i++)
 		arm("hang,queue=9");
 	arm("hang,queue=9");
-	ck_assert_ptr_nonnull(strstr(refusal("hang,queue=9"), "limit"));
+	ck_assert_ptr_nonnull(strstr(refusal("hang,queue=9"), "clear some"));
+}
+END_TEST
+
+START_TEST(test_list_without_room_for_all_arms_none)
+{
+	struct loom_inject_state state[LOOM_INJECT_MAX];
+	uint64_t page;
+	unsigned int i;
+
+	for (i = 1; i < LOOM_INJECT_MAX; i++)
+		arm("hang,queue=9");
+	ck_assert_ptr_nonnull(strstr(refusal("poison,addr=0;hang,queue=8"),
+				     "no room for 2 more"));
+	ck_assert_uint_eq(loom_core_poison(card->core, &page, 1), 0);
+	ck_assert_uint_eq(loom_core_inject_state(card->core, state,
+						 LOOM_INJECT_MAX),
+			  LOOM_INJECT_MAX - 1);
+	arm("poison,addr=0");
+	ck_assert_uint_eq(loom_core_poison(card->core, &page, 1), 1);
 }
 END_TEST
 
@@ -654,6 +673,7 @@ int main(void)
 	tcase_add_test(tc, test_queue_that_the_card_lacks_is_refused);
 	tcase_add_test(tc, test_list_is_armed_whole_or_not_at_all);
 	tcase_add_test(tc, test_spent_faults_make_room_and_others_do_not);
+	tcase_add_test(tc, test_list_without_room_for_all_arms_none);
 	tcase_add_test(tc, test_strikes_after_n_and_count_times);
 	tcase_add_test(tc, test_same_seed_strikes_at_the_same_places);
 	tcase_add_test(tc, test_first_armed_strikes_first_and_the_next_after_it);
