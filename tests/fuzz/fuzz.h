@@ -102,6 +102,8 @@ struct fuzz_card {
 	bool answers;
 	/** @interrupted: a run took long, and the card was reset */
 	bool interrupted;
+	/** @faults: some were armed, so the card may have overheated */
+	bool faults;
 	/** @in: the input */
 	struct fuzz_in *in;
 	/** @on_dma: called before each DMA; may use registers and doorbells */
@@ -147,6 +149,13 @@ void fuzz_push(unsigned int queue, uint64_t va, uint32_t bytes);
 void fuzz_doorbell(unsigned int queue);
 /* The completion record of the last fuzz_push(), or NULL if it is not there. */
 const struct loom_completion *fuzz_completion(unsigned int queue);
+
+/* Arm faults, or try to, with specifications made from the input. */
+void fuzz_arm(struct fuzz_in *in);
+/* Disarm all. */
+void fuzz_disarm(void);
+/* Disarm all and scrub what is poisoned; what a trip stopped needs a reset. */
+void fuzz_repair(void);
 
 /* A valid head. */
 struct loom_cmd fuzz_head(uint8_t opcode, size_t bytes);

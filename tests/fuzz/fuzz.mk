@@ -15,6 +15,7 @@ FUZZ_CARD_BINS := $(FUZZ)/fuzz_mmio $(FUZZ)/fuzz_cmd $(FUZZ)/fuzz_pt \
 FUZZ_BINS   := $(FUZZ_CARD_BINS) $(FUZZ)/fuzz_asm
 FUZZ_COMMON := $(FUZZ)/tests/fuzz/fuzz_card.o \
 		     $(FUZZ)/tests/fuzz/fuzz_commands.o \
+		     $(FUZZ)/tests/fuzz/fuzz_faults.o \
 		     $(FUZZ)/tests/fuzz/fuzz_job.o \
 		     $(CORE_SRCS:%.c=$(FUZZ)/%.o)
 FUZZ_LIB    := $(LIBACCEL_SRCS:%.c=$(FUZZ)/%.o)

@@ -182,6 +182,23 @@ static void on_irq(void *opaque, unsigned int vector)
 	dma_hook();
 }
 
+static void on_irq_later(void *opaque, unsigned int vector, uint32_t delay_ms)
+{
+	(void)opaque;
+	FUZZ_CHECK(vector < FUZZ_VECTORS && delay_ms <= 3600000,
+		   "vector %u, %u ms late", vector, delay_ms);
+	loom_core_raise(fuzz_card.core, vector);
+}
+
+static void on_inject(void *opaque, const struct loom_inject_spec *spec)
+{
+	(void)opaque;
+	FUZZ_CHECK(spec->kind >= LOOM_INJECT_AER_CORRECTABLE &&
+		   spec->kind <= LOOM_INJECT_REMOVAL,
+		   "the owner shall do fault %u", spec->kind);
+	dma_hook();
+}
+
 static void on_notify(void *opaque)
 {
 	(void)opaque;
@@ -217,6 +234,8 @@ static const struct loom_core_ops ops = {
 	.dma_read = on_dma_read,
 	.dma_write = on_dma_write,
 	.irq = on_irq,
+	.irq_later = on_irq_later,
+	.inject = on_inject,
 	.notify = on_notify,
 	.hbm_dirty = on_hbm_dirty,
 	.log = on_log,
@@ -408,13 +427,16 @@ static void check_queue(unsigned int queue)
 
 void fuzz_check_card(void)
 {
+	uint32_t status = fuzz_read32(LOOM_REG_STATUS);
 	unsigned int i;
 
 	check_counters();
 	for (i = 0; i < FUZZ_QUEUES; i++)
 		check_queue(i);
-	FUZZ_CHECK(fuzz_read32(LOOM_REG_STATUS) == LOOM_STATUS_READY,
-		   "status 0x%x", fuzz_read32(LOOM_REG_STATUS));
+	FUZZ_CHECK(status == LOOM_STATUS_READY ||
+		   (fuzz_card.faults &&
+		    status == (LOOM_STATUS_READY | LOOM_STATUS_FATAL)),
+		   "status 0x%x", status);
 }
 
 void fuzz_check_reset(void)
@@ -692,6 +714,7 @@ void fuzz_begin(struct fuzz_in *in)
 	fuzz_card.in = in;
 	fuzz_card.answers = false;
 	fuzz_card.interrupted = false;
+	fuzz_card.faults = false;
 	fuzz_card.on_dma = NULL;
 	loom_core_set_bus_master(fuzz_card.core, false);
 }
@@ -706,6 +729,7 @@ void fuzz_end(void)
 	inputs++;
 	fuzz_card.answers = false;
 	fuzz_card.on_dma = NULL;
+	fuzz_repair();
 	loom_core_reset(fuzz_card.core);
 	restore_pages();
 	run_good_job();

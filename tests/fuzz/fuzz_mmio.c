@@ -149,6 +149,27 @@ static void op_reset(void)
 	loom_core_reset(fuzz_card.core);
 }
 
+static void op_arm(void)
+{
+	fuzz_arm(&in);
+}
+
+static void op_scrub(void)
+{
+	fuzz_write64(LOOM_REG_RAS_SCRUB, fuzz_u16(&in) * 4096ull);
+}
+
+/* As op_reset(), but as a function-level reset asks for a fault before. */
+static void op_function_reset(void)
+{
+	struct loom_inject_spec spec = { .kind = LOOM_INJECT_FLR_TIMEOUT };
+
+	loom_core_inject_flr(fuzz_card.core, &spec);
+	FUZZ_CHECK(spec.kind == LOOM_INJECT_FLR_TIMEOUT,
+		   "fault %u at a function-level reset", spec.kind);
+	loom_core_reset(fuzz_card.core);
+}
+
 static void op_run(void)
 {
 	fuzz_run(1 + fuzz_u8(&in));
@@ -162,12 +183,24 @@ static void (*const operations[])(void) = {
 };
 #define NESTED_OPS	(COUNT(operations) - 3)
 
-static void do_op(size_t choice)
+/* Numbers from FIRST_FAULT_OP; a callback may do those before the last. */
+static void (*const fault_operations[])(void) = {
+	op_arm, op_arm, fuzz_disarm, op_scrub, op_function_reset,
+};
+#define FIRST_FAULT_OP	0xf0
+
+static void do_op(bool nested_op)
 {
+	uint8_t sel;
+
 	if (!ops_left || !fuzz_more(&in))
 		return;
 	ops_left--;
-	operations[fuzz_u8(&in) % choice]();
+	sel = fuzz_u8(&in);
+	if (sel >= FIRST_FAULT_OP)
+		fault_operations[sel % (COUNT(fault_operations) - nested_op)]();
+	else
+		operations[sel % (nested_op ? NESTED_OPS : COUNT(operations))]();
 }
 
 static void in_callback(void)
@@ -175,7 +208,7 @@ static void in_callback(void)
 	if (!nested)
 		return;
 	nested--;
-	do_op(NESTED_OPS);
+	do_op(true);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -187,7 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_card.answers = true;
 	fuzz_card.on_dma = in_callback;
 	while (ops_left && fuzz_more(&in))
-		do_op(COUNT(operations));
+		do_op(false);
 	fuzz_end();
 	return 0;
 }
