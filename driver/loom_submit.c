@@ -109,26 +109,128 @@ static int loom_submit_make_jobs(struct loom_submit *submit,
 	return ret;
 }
 
-/* Moves of objects come before the batch; its later jobs follow its first. */
-static int loom_submit_add_moves(struct loom_submit *submit,
-				 struct drm_exec *exec)
+/* Locks ------------------------------------------------------------------- */
+
+/**
+ * struct loom_submit_lock - the lock of a VM and of all its objects
+ *
+ * Objects of the VM's own have its dma_resv.  When there are no others, that is all
+ * there is to lock, and it takes no struct drm_exec.
+ */
+struct loom_submit_lock {
+	/** @resv: of the VM */
+	struct dma_resv *resv;
+	/** @has_shared: there are other objects, and @exec has all locks */
+	bool has_shared;
+	/** @exec: not initialised unless @has_shared */
+	struct drm_gpuvm_exec exec;
+};
+
+static int loom_submit_lock_shared(struct loom_submit_lock *lock,
+				   struct loom_vm *vm)
+{
+	lock->has_shared = true;
+	lock->exec = (struct drm_gpuvm_exec) {
+		.vm = &vm->base,
+		.flags = DRM_EXEC_INTERRUPTIBLE_WAIT,
+		.num_fences = 1,
+	};
+	return drm_gpuvm_exec_lock(&lock->exec);
+}
+
+/* Objects are added to @vm, and walked, with its lock held. */
+static int loom_submit_lock_objects(struct loom_submit_lock *lock,
+				    struct loom_vm *vm)
+{
+	int ret;
+
+	lock->resv = drm_gpuvm_resv(&vm->base);
+	lock->has_shared = false;
+	ret = dma_resv_lock_interruptible(lock->resv, NULL);
+	if (ret)
+		return ret;
+	if (list_empty(&vm->base.extobj.list)) {
+		ret = dma_resv_reserve_fences(lock->resv, 1);
+		if (ret)
+			dma_resv_unlock(lock->resv);
+		return ret;
+	}
+	dma_resv_unlock(lock->resv);
+	return loom_submit_lock_shared(lock, vm);
+}
+
+static void loom_submit_unlock(struct loom_submit_lock *lock)
+{
+	if (lock->has_shared)
+		drm_gpuvm_exec_unlock(&lock->exec);
+	else
+		dma_resv_unlock(lock->resv);
+}
+
+static void loom_submit_add_fence(struct loom_submit_lock *lock,
+				  struct dma_fence *fence)
+{
+	if (lock->has_shared)
+		drm_gpuvm_exec_resv_add_fence(&lock->exec, fence,
+					      DMA_RESV_USAGE_BOOKKEEP,
+					      DMA_RESV_USAGE_BOOKKEEP);
+	else
+		dma_resv_add_fence(lock->resv, fence, DMA_RESV_USAGE_BOOKKEEP);
+}
+
+/* Make @job wait for moves of whatever is locked. */
+static int loom_submit_wait_moves(struct loom_submit_lock *lock,
+				  struct drm_sched_job *job)
 {
 	struct drm_gem_object *obj;
-	int ret = 0;
+	int ret;
 
-	loom_exec_for_each_locked(exec, obj) {
-		ret = drm_sched_job_add_resv_dependencies(&submit->job[0]->base,
-							  obj->resv,
+	if (!lock->has_shared)
+		return drm_sched_job_add_resv_dependencies(job, lock->resv,
+							   DMA_RESV_USAGE_KERNEL);
+	loom_exec_for_each_locked(&lock->exec.exec, obj) {
+		ret = drm_sched_job_add_resv_dependencies(job, obj->resv,
 							  DMA_RESV_USAGE_KERNEL);
 		if (ret)
-			break;
+			return ret;
 	}
-	submit->after_moves = !xa_empty(&submit->job[0]->base.dependencies);
+	return 0;
+}
+
+/* Lock the VM and all its objects, with what the page table says of them true. */
+static int loom_submit_lock(struct loom_submit_lock *lock, struct loom_vm *vm)
+{
+	bool useful = loom_rebind_is_useful(vm);
+	int ret;
+
+	for (;;) {
+		ret = loom_submit_lock_objects(lock, vm);
+		if (ret || (!useful && !loom_rebind_is_needed(vm)))
+			return ret;
+		loom_submit_unlock(lock);
+		useful = false;
+		ret = loom_rebind(vm);
+		if (ret)
+			return ret;
+	}
+}
+
+/* Pushing ----------------------------------------------------------------- */
+
+/* Moves of objects come before the batch; its later jobs follow its first. */
+static int loom_submit_add_moves(struct loom_submit *submit,
+				 struct loom_submit_lock *lock)
+{
+	struct drm_sched_job *job = &submit->job[0]->base;
+	int ret;
+
+	ret = loom_submit_wait_moves(lock, job);
+	submit->after_moves = !xa_empty(&job->dependencies);
 	return ret;
 }
 
 static void loom_submit_push_job(struct loom_submit *submit, u32 i,
-				 struct drm_gpuvm_exec *exec)
+				 struct loom_submit_lock *lock)
 {
 	struct drm_sched_job *job = &submit->job[i]->base;
 	struct dma_fence *done;
@@ -137,51 +239,28 @@ static void loom_submit_push_job(struct loom_submit *submit, u32 i,
 	drm_sched_job_arm(job);
 	done = &job->s_fence->finished;
 	if (i == submit->num_jobs - 1)
-		drm_gpuvm_exec_resv_add_fence(exec, done, DMA_RESV_USAGE_BOOKKEEP,
-					      DMA_RESV_USAGE_BOOKKEEP);
+		loom_submit_add_fence(lock, done);
 	loom_sync_list_signal(&submit->syncs[i], done);
 	/* The scheduler's from here on. */
 	submit->job[i] = NULL;
 	drm_sched_entity_push_job(job);
 }
 
-/* Lock the VM and all its objects, with what the page table says of them true. */
-static int loom_submit_lock(struct loom_vm *vm, struct drm_gpuvm_exec *exec)
-{
-	bool useful = loom_rebind_is_useful(vm);
-	int ret;
-
-	for (;;) {
-		ret = drm_gpuvm_exec_lock(exec);
-		if (ret || (!useful && !loom_rebind_is_needed(vm)))
-			return ret;
-		drm_gpuvm_exec_unlock(exec);
-		useful = false;
-		ret = loom_rebind(vm);
-		if (ret)
-			return ret;
-	}
-}
-
 static int loom_submit_push(struct loom_submit *submit)
 {
-	struct drm_gpuvm_exec exec = {
-		.vm = &submit->queue->vm->base,
-		.flags = DRM_EXEC_INTERRUPTIBLE_WAIT,
-		.num_fences = 1,
-	};
+	struct loom_submit_lock lock;
 	int ret;
 	u32 i;
 
-	ret = loom_submit_lock(submit->queue->vm, &exec);
+	ret = loom_submit_lock(&lock, submit->queue->vm);
 	if (ret)
 		return ret;
-	ret = loom_submit_add_moves(submit, &exec.exec);
+	ret = loom_submit_add_moves(submit, &lock);
 	/* What the caller wrote through write-combined mappings goes first. */
 	wmb();
 	for (i = 0; !ret && i < submit->num_jobs; i++)
-		loom_submit_push_job(submit, i, &exec);
-	drm_gpuvm_exec_unlock(&exec);
+		loom_submit_push_job(submit, i, &lock);
+	loom_submit_unlock(&lock);
 	return ret;
 }
 
