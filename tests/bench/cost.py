@@ -21,9 +21,10 @@ RESULTS = "build/bench.json"
 
 # Name, unit, most that is good enough (None: for comparison).  3500 instructions for a
 # submit and 8000 with its wait are what we are after.  The bar of the first is there to
-# keep what we have; the second counts what the processor idles, so it has none.
+# keep what we have, 4421, of which 2200 are the wake-up of the scheduler's worker; the
+# second counts what the processor idles, so it has none.
 BARS = (
-    ("submit/instructions", "instructions", 5300),
+    ("submit/instructions", "instructions", 4650),
     ("submit-wait/instructions", "instructions", None),
     ("submit/mmio-writes", "per submit", 1),
     ("submit/mmio-reads", "per submit", 0),
