@@ -141,7 +141,7 @@ configure_args() {
 	fi
 	printf '%s\n' --target-list=x86_64-softmmu --without-default-features \
 		--enable-system --enable-tcg --enable-kvm --enable-virtfs \
-		--enable-attr --enable-fdt=system --disable-docs \
+		--enable-attr --enable-seccomp --enable-fdt=system --disable-docs \
 		--disable-install-blobs --disable-download \
 		"--firmwarepath=$firmware"
 	if $sanitizers; then

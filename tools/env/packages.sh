@@ -27,7 +27,7 @@ LOOM_PKGS_HOST=(
 LOOM_PKGS_BUILD_QEMU=(
 	gcc libc6-dev make ninja-build pkg-config python3 python3-venv
 	dpkg-dev xz-utils perl
-	libglib2.0-dev libattr1-dev libfdt-dev zlib1g-dev
+	libglib2.0-dev libattr1-dev libfdt-dev libseccomp-dev zlib1g-dev
 )
 
 # What `make fuzz` uses; without it host/test-fuzz is skipped.
