@@ -82,7 +82,8 @@ static bool is_running(const struct loom_core *core, const struct loom_queue *q)
 /* The tick may take it. */
 static bool is_parked(const struct loom_queue *q)
 {
-	return q->pace && !q->busy && !q->resetting && !q->failing;
+	return q->pace && !q->busy && !q->resetting && !q->failing &&
+	       !(q->exec.core->status & LOOM_STATUS_FATAL);
 }
 
 /* When what it is parked for is due; for a running one, at the earliest. */

@@ -750,6 +750,22 @@ START_TEST(test_a_card_reset_drops_all_completions)
 }
 END_TEST
 
+START_TEST(test_nothing_completes_on_a_card_that_tripped)
+{
+	struct buffer b;
+	char why[256];
+
+	make_pending(&b);
+	ck_assert_ptr_null(loom_core_inject(card->core, "thermal-trip", why,
+					    sizeof(why)));
+	ck_assert(t_read32(card, LOOM_REG_STATUS) & LOOM_STATUS_FATAL);
+	t_advance(card, 100000);
+	ck_assert(!t_is_done(card, 0, 0));
+	ck_assert(!t_is_done(card, 1, 0));
+	check_rows();
+}
+END_TEST
+
 START_TEST(test_a_card_can_be_stopped_with_completions_pending)
 {
 	struct buffer b;
@@ -815,6 +831,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, test_hangs_without_workers_fail_one_by_one);
 	tcase_add_test(tc, test_a_queue_reset_drops_its_completion_only);
 	tcase_add_test(tc, test_a_card_reset_drops_all_completions);
+	tcase_add_test(tc, test_nothing_completes_on_a_card_that_tripped);
 	tcase_add_test(tc, test_a_card_can_be_stopped_with_completions_pending);
 	tcase_add_test(tc, test_bus_master_off_makes_the_completion_fail);
 	tcase_add_test(tc, test_a_bad_doorbell_ends_a_parked_job);
