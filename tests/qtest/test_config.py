@@ -6,7 +6,6 @@ import pci
 import tap
 import uapi
 from card import Bench, Space, nop
-from qtest import QmpError
 from tap import test
 
 GARBAGE = (0xffffffff, 0x5a5a5a5a, 0x00000001, 0)
@@ -175,17 +174,6 @@ def error_injected_by_the_monitor_is_in_the_aer_status():
         status = card.config_read(card.extended()[pci.AER] +
                                   pci.AER_UNCORRECTABLE)
         assert status == pci.AER_LINK_PROTOCOL
-
-
-@test
-def migration_of_a_card_is_refused():
-    with Bench() as bench:
-        try:
-            bench.qmp("migrate", uri="exec:cat >/dev/null")
-        except QmpError as refusal:
-            assert "loom" in str(refusal)
-        else:
-            raise AssertionError("QEMU started to migrate")
 
 
 if __name__ == "__main__":
