@@ -297,15 +297,14 @@ TARGET static void s8_to_s16(uint32_t type, const void *src, void *dst,
 /* Few lines of A by rows of B --------------------------------------------- */
 
 #define ROW_GROUPS	8	/* rows that are gone through at once */
+#define ROW_SUMS	4	/* pairs of registers with sums: panels by lines */
 
-/* Elements of row p that 16 lines have, and what will be needed next. */
-INLINE void load_row(const uint8_t *p, ptrdiff_t stride, uint32_t type,
-		     __m256 v[2])
+/* Elements of row @p that 16 lines have. */
+INLINE void load_row(const uint8_t *p, uint32_t type, __m256 v[2])
 {
 	const __m256i high = _mm256_set1_epi32((int)0xffff0000);
 	__m256i x = load(p);
 
-	_mm_prefetch((const char *)(p + ROW_GROUPS * stride), _MM_HINT_T1);
 	if (type == LOOM_TYPE_F32) {
 		v[0] = _mm256_castsi256_ps(x);
 		v[1] = F32_LOAD(p + 32);
@@ -347,17 +346,24 @@ INLINE void put_row_sums(const struct loom_matmul_rows *r, size_t at,
 	F32_STORE(to + 8, c[1]);
 }
 
-/* Groups @g0 to @end for one panel; constants: @type, @lines. */
-INLINE void rows_panel(const struct loom_matmul_rows *r, size_t panel,
-		       size_t g0, size_t end, const uint32_t type,
-		       const unsigned int lines)
+/*
+ * Groups @g0 to @end for @wide panels; constants: @type, @lines, @wide.
+ *
+ * Rows are often a power of two apart, so those of a pass share a few sets of
+ * the first-level cache: what it holds of them must be used up at once, which
+ * is why panels that one cache line covers are not taken one by one.
+ */
+INLINE void rows_panels(const struct loom_matmul_rows *r, size_t panel,
+			size_t g0, size_t end, const uint32_t type,
+			const unsigned int lines, const unsigned int wide)
 {
 	const size_t swap = type == LOOM_TYPE_BF16;
-	const uint8_t *b = r->b + panel * NR * (type == LOOM_TYPE_F32 ? 4 : 2);
-	size_t at = panel * lines * NR;
-	__m256 c[LOOM_MATMUL_THIN][2], x, y[2];
+	const size_t bytes = NR * (type == LOOM_TYPE_F32 ? 4 : 2);
+	const unsigned int sums = wide * lines;
+	const size_t at = panel * lines * NR;
+	__m256 c[ROW_SUMS][2], x, y[2];
 
-	UNROLL for (unsigned int i = 0; i < lines; i++) {
+	UNROLL for (unsigned int i = 0; i < sums; i++) {
 		const uint32_t *sum = r->sum + at + i * NR;
 
 		c[i][0] = g0 ? F32_LOAD(sum) : F32_ZERO();
@@ -365,26 +371,35 @@ INLINE void rows_panel(const struct loom_matmul_rows *r, size_t panel,
 	}
 	for (size_t g = g0; g < end; g++) {
 		/* bf16 is packed in the order 1, 0, 3, 2, ... */
-		load_row(b + (ptrdiff_t)(g ^ swap) * r->b_stride, r->b_stride,
-			 type, y);
-		UNROLL for (unsigned int i = 0; i < lines; i++) {
-			x = _mm256_castsi256_ps(
-				broadcast(r->a + i * r->a_stride + 4 * g));
+		const uint8_t *b = r->b + panel * bytes +
+				   (ptrdiff_t)(g ^ swap) * r->b_stride;
+
+		UNROLL for (unsigned int i = 0; i < sums; i++) {
+			if (i % lines == 0)
+				load_row(b + i / lines * bytes, type, y);
+			x = _mm256_castsi256_ps(broadcast(
+				r->a + i % lines * r->a_stride + 4 * g));
 			c[i][0] = _mm256_fmadd_ps(x, y[0], c[i][0]);
 			c[i][1] = _mm256_fmadd_ps(x, y[1], c[i][1]);
 		}
 	}
-	UNROLL for (unsigned int i = 0; i < lines; i++)
+	UNROLL for (unsigned int i = 0; i < sums; i++)
 		put_row_sums(r, at + i * NR, type, end == r->groups, c[i]);
 }
 
 INLINE void rows_of(const struct loom_matmul_rows *r, const uint32_t type,
 		    const unsigned int lines)
 {
+	const unsigned int wide = ROW_SUMS / lines;
+
 	for (size_t g = 0, end; g < r->groups; g = end) {
+		size_t p = 0;
+
 		end = r->groups - g < ROW_GROUPS ? r->groups : g + ROW_GROUPS;
-		for (size_t p = 0; p < r->panels; p++)
-			rows_panel(r, p, g, end, type, lines);
+		for (; p + wide <= r->panels; p += wide)
+			rows_panels(r, p, g, end, type, lines, wide);
+		for (; p < r->panels; p++)
+			rows_panels(r, p, g, end, type, lines, 1);
 	}
 }
 
