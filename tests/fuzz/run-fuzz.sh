@@ -73,9 +73,10 @@ report() {
 		echo "$1: ${count:-?} executions, nothing found"
 		return
 	fi
-	echo "$1: ${count:-?} executions, FAILED; the end of $build/$1.log:"
+	echo "$1: ${count:-?} executions, FAILED; from $build/$1.log:"
 	grep -aE 'ERROR|runtime error|not so|^ *#[0-9] |Test unit written|Assertion' "$build/$1.log" |
 		head -n 15
+	tail -n 5 "$build/$1.log"
 	return 1
 }
 
