@@ -131,12 +131,6 @@ static void loom_ring_lost_count(struct loom_ring *ring, u64 seq)
 	queue_work(ldev->reset_wq, &ring->recover);
 }
 
-/* What a record may carry before its job is over: nothing, or its last user. */
-static bool loom_ring_is_stale(const struct loom_ring *ring, u64 seq)
-{
-	return !seq || seq + LOOM_RING_SIZE == ring->done + 1;
-}
-
 static bool loom_ring_is_live(const struct loom_ring *ring)
 {
 	return ring->phase == LOOM_RING_RUNNING ||
@@ -154,7 +148,7 @@ void loom_ring_consume(struct loom_ring *ring)
 		c = &ring->compl[loom_ring_slot(ring, ring->done + 1)];
 		seq = READ_ONCE(c->seq);
 		if (seq != ring->done + 1) {
-			if (unlikely(!loom_ring_is_stale(ring, seq)))
+			if (unlikely(!loom_ring_seq_is_stale(seq, ring->done + 1)))
 				loom_ring_lost_count(ring, seq);
 			break;
 		}
@@ -198,7 +192,7 @@ void loom_ring_ring_doorbell(struct loom_ring *ring)
 	ring->rung = ring->emitted;
 	/* Entry, page tables and data before the doorbell. */
 	wmb();
-	writel(ring->emitted - ring->base,
+	writel(loom_ring_tail(ring->emitted, ring->base),
 	       ring->ldev->doorbells + ring->id * LOOM_DOORBELL_STRIDE);
 }
 
@@ -297,10 +291,8 @@ u32 loom_ring_times(struct loom_ring *ring, u64 first,
 	u32 count = 0;
 
 	spin_lock_irqsave(&ring->lock, flags);
-	number = ring->emitted > LOOM_RING_SIZE ?
-		 ring->emitted - LOOM_RING_SIZE + 1 : 1;
-	for (number = max(number, first); number <= ring->done && count < room;
-	     number++) {
+	number = max(loom_ring_oldest(ring->emitted), first);
+	for (; number <= ring->done && count < room; number++) {
 		const struct loom_ring_job *job = loom_ring_job(ring, number);
 
 		if (job->end)

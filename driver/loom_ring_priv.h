@@ -13,9 +13,7 @@
 
 #include "loom_device.h"
 #include "loom_ring.h"
-
-#define LOOM_RING_LOG2		8
-#define LOOM_RING_SIZE		(1u << LOOM_RING_LOG2)
+#include "loom_ring_index.h"
 
 static_assert(LOOM_RING_SIZE == LOOM_RING_TIMES);
 
@@ -111,7 +109,7 @@ static inline struct loom_ring_job *loom_ring_job(struct loom_ring *ring,
 static inline unsigned int loom_ring_slot(const struct loom_ring *ring,
 					  u64 number)
 {
-	return (number - 1 - ring->base) % LOOM_RING_SIZE;
+	return loom_ring_index(number, ring->base);
 }
 
 static inline u32 loom_ring_reg(const struct loom_ring *ring, u32 reg)

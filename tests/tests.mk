@@ -80,3 +80,4 @@ check-tsan: $(TSAN_TESTS)
 include tests/api/api.mk
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
+include tests/kunit.mk

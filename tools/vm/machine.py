@@ -16,7 +16,9 @@ _APPEND = (
     "mitigations=off init_on_alloc=0 audit=0 apparmor=0 cryptomgr.notests "
     # The host may be too busy to run a processor of the guest for a while;
     # neither the clock nor RCU should take that for a fault.
-    "tsc=reliable no_timer_check rcupdate.rcu_cpu_stall_timeout=60"
+    "tsc=reliable no_timer_check rcupdate.rcu_cpu_stall_timeout=60 "
+    # Of the debug kernel: KUnit suites run when their module is loaded.
+    "kunit.enable=1"
 )
 
 # A command has nobody who looks at a half-dead system: end it.
