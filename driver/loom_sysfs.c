@@ -59,12 +59,13 @@ static ssize_t name##_show(struct device *dev,				\
 }									\
 static DEVICE_ATTR_RO(name)
 
-static ssize_t serial_number_show(struct device *dev,
-				  struct device_attribute *attr, char *buf)
+/* Not serial_number: in 7.x the PCI core has an attribute of that name. */
+static ssize_t unique_id_show(struct device *dev,
+			      struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%016llx\n", loom_sysfs_device(dev)->hw.serial);
 }
-static DEVICE_ATTR_RO(serial_number);
+static DEVICE_ATTR_RO(unique_id);
 
 static ssize_t hw_version_show(struct device *dev,
 			       struct device_attribute *attr, char *buf)
@@ -94,7 +95,7 @@ static struct attribute *loom_sysfs_attrs[] = {
 	&dev_attr_lost_irqs.attr,
 	&dev_attr_queue_resets.attr,
 	&dev_attr_resets.attr,
-	&dev_attr_serial_number.attr,
+	&dev_attr_unique_id.attr,
 	&dev_attr_wedged.attr,
 	NULL
 };

@@ -57,7 +57,7 @@ bad=0
 for file in resets queue_resets lost_irqs bad_completions wedged; do
 	is_number $dev/$file || bad=1
 done
-[[ $(cat $dev/serial_number) =~ ^[0-9a-f]{16}$ ]] || bad=1
+[[ $(cat $dev/unique_id) =~ ^[0-9a-f]{16}$ ]] || bad=1
 [[ $(cat $dev/hw_version) =~ ^[0-9]+\.[0-9]+$ ]] || bad=1
 result $bad "attributes_read_as_documented"
 
