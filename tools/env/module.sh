@@ -22,6 +22,8 @@ Builds build/module/loom.ko and prints its path.
                   tools/env/kernel.sh)
   --kernel DIR    build against the headers of this kernel, laid out as by
                   tools/env/kernel.sh
+  --in-suite SUITE  build in the root of this suite, with its compiler and C
+                  library; see tools/env/build-root.sh
   --out DIR       build in DIR, below build/, instead of build/module: one
                   directory per kernel keeps each incremental
   --clean         remove the build directory
@@ -75,13 +77,13 @@ check_compiler() {
 	cc=$(sed -n 's/.*\(gcc-[0-9]\+\)$/\1/p' "$headers/.kernelvariables" 2>/dev/null || true)
 	local tool
 	for tool in "${cc:-gcc}" pahole make; do
-		command -v "$tool" >/dev/null ||
+		"${in_root[@]}" sh -c "command -v $tool" >/dev/null ||
 			die "$tool not found: run tools/env/packages.sh install host, or install the package $tool"
 	done
 }
 
 main() {
-	local headers='' clean=false args=()
+	local headers='' clean=false args=() in_root=()
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--headers | --kernel)
@@ -93,6 +95,11 @@ main() {
 			[ -e "$headers/Makefile" ] ||
 				die "no kernel headers in '$headers'"
 			headers=$(cd "$headers" && pwd -P)
+			shift
+			;;
+		--in-suite)
+			[ $# -ge 2 ] || { usage >&2; exit 2; }
+			in_root=("$top/tools/env/build-root.sh" "$2" --)
 			shift
 			;;
 		--out)
@@ -128,9 +135,9 @@ main() {
 	forget_other_kernel
 	mirror
 	# One failed build must not leave the module of the last good one.
-	if ! make -C "$headers" M="$out" W=1 -j "$(nproc)" --no-print-directory \
+	if ! "${in_root[@]}" make -C "$headers" M="$out" W=1 -j "$(nproc)" --no-print-directory \
 	     "${args[@]}" modules >&2; then
-		rm -f "$out/loom.ko"
+		rm -f "$out/loom.ko" "$out/loom_kunit.ko"
 		die "the driver does not build"
 	fi
 	printf '%s\n' "$out/loom.ko"

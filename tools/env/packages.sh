@@ -38,6 +38,12 @@ LOOM_PKGS_DEBUG_KERNEL=(
 	gcc libc6-dev make flex bison bc libelf-dev kmod pahole perl xz-utils
 )
 
+# What `make check-kernels` uses.
+LOOM_PKGS_KERNELS=(debootstrap)
+
+# What `make check-static` uses.
+LOOM_PKGS_STATIC=(sparse perl)
+
 # What `make bench` compares the card with.
 LOOM_PKGS_BENCH=(libdnnl-dev)
 
