@@ -61,6 +61,7 @@ static vm_fault_t loom_bo_fault_wait(struct loom_bo *bo, struct vm_fault *vmf)
 	struct dma_resv *resv = bo->ttm.base.resv;
 	bool retry = fault_flag_allow_retry_first(vmf->flags) &&
 		     !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT);
+	struct dma_fence *fence;
 	long ret;
 
 	if (dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL))
@@ -70,12 +71,14 @@ static vm_fault_t loom_bo_fault_wait(struct loom_bo *bo, struct vm_fault *vmf)
 					    MAX_SCHEDULE_TIMEOUT);
 		return ret < 0 ? VM_FAULT_NOPAGE : 0;
 	}
-	drm_gem_object_get(loom_bo_gem(bo));
-	mmap_read_unlock(vmf->vma->vm_mm);
+	/* The object may go with its mapping: without handles it has but that. */
+	if (dma_resv_get_singleton(resv, DMA_RESV_USAGE_KERNEL, &fence))
+		return VM_FAULT_NOPAGE;
 	dma_resv_unlock(resv);
-	dma_resv_wait_timeout(resv, DMA_RESV_USAGE_KERNEL, true,
-			      MAX_SCHEDULE_TIMEOUT);
-	drm_gem_object_put(loom_bo_gem(bo));
+	mmap_read_unlock(vmf->vma->vm_mm);
+	if (fence)
+		dma_fence_wait(fence, true);
+	dma_fence_put(fence);
 	return VM_FAULT_RETRY;
 }
 

@@ -77,6 +77,22 @@ static long loom_drv_own_ioctl(struct loom_device *ldev, struct file *filp,
 	return ret;
 }
 
+/*
+ * Of the core's ioctls those of a render node, and two that do no harm.  The others
+ * are for a display and its master, of which an accelerator's files have none, and
+ * the core does not always look.
+ */
+static bool loom_drv_is_core_ioctl(unsigned int cmd)
+{
+	unsigned int nr = DRM_IOCTL_NR(cmd);
+	unsigned int flags = 0;
+
+	if (nr == DRM_IOCTL_NR(DRM_IOCTL_GET_CLIENT) ||
+	    nr == DRM_IOCTL_NR(DRM_IOCTL_GET_STATS))
+		return true;
+	return drm_ioctl_flags(nr, &flags) && flags & DRM_RENDER_ALLOW;
+}
+
 /* A wedged card fails all of the driver's ioctls; the core's still clean up. */
 static long loom_drv_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
@@ -85,7 +101,7 @@ static long loom_drv_ioctl(struct file *filp, unsigned int cmd, unsigned long ar
 	if (loom_drv_is_own_ioctl(cmd))
 		return loom_drv_own_ioctl(to_loom_device(file->minor->dev), filp,
 					  cmd, arg);
-	return drm_ioctl(filp, cmd, arg);
+	return loom_drv_is_core_ioctl(cmd) ? drm_ioctl(filp, cmd, arg) : -EACCES;
 }
 
 #ifdef CONFIG_COMPAT
@@ -95,7 +111,7 @@ static long loom_drv_compat_ioctl(struct file *filp, unsigned int cmd,
 	/* Our structs are the same for 32-bit programs, some of the core's are not. */
 	if (loom_drv_is_own_ioctl(cmd))
 		return loom_drv_ioctl(filp, cmd, (unsigned long)compat_ptr(arg));
-	return drm_compat_ioctl(filp, cmd, arg);
+	return loom_drv_is_core_ioctl(cmd) ? drm_compat_ioctl(filp, cmd, arg) : -EACCES;
 }
 #else
 #define loom_drv_compat_ioctl	NULL

@@ -136,6 +136,23 @@ TEST(bo_in_system_memory_is_zeroed_and_mappable)
 }
 
 /* What one client leaves in HBM must not reach the next. */
+/* The card still clears it when the mapping is all that is left of it. */
+TEST(bo_without_handles_is_zeroed_and_mappable)
+{
+	uint64_t size = 64ull << 20;
+	int fd = t_open();
+	uint32_t *p, bo;
+
+	for (int i = 0; i < 2; i++) {
+		bo = t_bo(fd, size, DRM_LOOM_PLACE_HBM, 0);
+		p = t_mmap(fd, bo, size);
+		t_gem_close(fd, bo);
+		EXPECT_EQ(p[size / 4 - 1], 0);
+		p[size / 4 - 1] = 0xffffffff;
+		munmap(p, size);
+	}
+}
+
 TEST(bo_freed_memory_is_cleared_before_reuse)
 {
 	uint64_t size = 256 << 20;
