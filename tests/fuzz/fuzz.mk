@@ -67,3 +67,18 @@ fuzz:
 
 fuzz-corpus: fuzz-targets
 	@tests/fuzz/run-fuzz.sh --merge
+
+# The driver's ioctls, from inside the guest: no libFuzzer, no sanitizers.
+FUZZ_IOCTL := $(BIN)/fuzz_ioctl
+FUZZ_IOCTL_OBJS := $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/fuzz/ioctl/*.c)) \
+		   $(addprefix $(OBJ)/tests/,lib/card_use.o lib/tap.o selftests/card.o)
+$(OBJ)/tests/fuzz/ioctl/%.o: CPPFLAGS += -I.
+$(FUZZ_IOCTL): $(FUZZ_IOCTL_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^
+tests: $(FUZZ_IOCTL)
+
+.PHONY: fuzz-ioctl
+fuzz-ioctl:
+	@tools/env/setup.sh --debug-kernel all tests
+	@tests/fuzz/run-ioctl.sh $(FUZZ_TIME)
