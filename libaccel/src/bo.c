@@ -57,8 +57,7 @@ static void give_va(struct accel_bo *bo)
 	pthread_mutex_unlock(&bo->dev->lock);
 }
 
-int bo_create(struct accel_device *dev, uint64_t size,
-	      enum accel_placement placement, struct accel_bo **out)
+int bo_new(struct accel_device *dev, uint64_t size, struct accel_bo **out)
 {
 	struct accel_bo *bo = calloc(1, sizeof(*bo));
 	int rc;
@@ -66,36 +65,64 @@ int bo_create(struct accel_device *dev, uint64_t size,
 	if (!bo)
 		return error_set(-ENOMEM, NULL, "out of memory");
 	bo->dev = dev;
-	bo->placement = placement;
 	bo->size = (size + LOOM_PAGE_SIZE - 1) & ~(uint64_t)(LOOM_PAGE_SIZE - 1);
 	rc = take_va(bo);
 	if (rc)
-		goto err_free;
-	rc = dev->ops->bo_create(bo);
-	if (rc)
-		goto err_va;
+		free(bo);
+	else
+		*out = bo;
+	return rc;
+}
 
-	pthread_mutex_lock(&dev->lock);
+void bo_free(struct accel_bo *bo)
+{
+	give_va(bo);
+	free(bo);
+}
+
+void bo_add(struct accel_bo *bo)
+{
+	pthread_mutex_lock(&bo->dev->lock);
 	list_add(bo);
-	pthread_mutex_unlock(&dev->lock);
+	pthread_mutex_unlock(&bo->dev->lock);
+}
+
+static int create(struct accel_device *dev, uint64_t size,
+		  enum accel_placement placement, bool shared,
+		  struct accel_bo **out)
+{
+	struct accel_bo *bo;
+	int rc;
+
+	rc = bo_new(dev, size, &bo);
+	if (rc)
+		return rc;
+	bo->placement = placement;
+	bo->shared = shared;
+	rc = dev->ops->bo_create(bo);
+	if (rc) {
+		bo_free(bo);
+		return rc;
+	}
+	bo_add(bo);
 	debug_print(dev, DEBUG_MEM, "create %llu bytes of %s at %#llx",
 		    (unsigned long long)bo->size,
 		    placement == ACCEL_HBM ? "HBM" : "system memory",
 		    (unsigned long long)bo->va);
 	*out = bo;
 	return 0;
-
-err_va:
-	give_va(bo);
-err_free:
-	free(bo);
-	return rc;
 }
 
-int accel_bo_create(struct accel_device *dev, uint64_t size,
-		    enum accel_placement placement, struct accel_bo **out)
+int bo_create(struct accel_device *dev, uint64_t size,
+	      enum accel_placement placement, struct accel_bo **out)
 {
-	API_ENTER();
+	return create(dev, size, placement, false, out);
+}
+
+static int create_checked(struct accel_device *dev, uint64_t size,
+			  enum accel_placement placement, bool shared,
+			  struct accel_bo **out)
+{
 	if (!dev || !out)
 		return error_set(-EINVAL, NULL, "the device or @out is NULL");
 	if (!size || size > UINT64_MAX - LOOM_PAGE_SIZE)
@@ -104,7 +131,22 @@ int accel_bo_create(struct accel_device *dev, uint64_t size,
 	if (placement != ACCEL_HBM && placement != ACCEL_HOST)
 		return error_set(-EINVAL, "use ACCEL_HBM or ACCEL_HOST",
 				 "placement %d is unknown", placement);
-	return bo_create(dev, size, placement, out);
+	return create(dev, size, placement, shared, out);
+}
+
+int accel_bo_create(struct accel_device *dev, uint64_t size,
+		    enum accel_placement placement, struct accel_bo **out)
+{
+	API_ENTER();
+	return create_checked(dev, size, placement, false, out);
+}
+
+int accel_bo_create_shared(struct accel_device *dev, uint64_t size,
+			   enum accel_placement placement,
+			   struct accel_bo **out)
+{
+	API_ENTER();
+	return create_checked(dev, size, placement, true, out);
 }
 
 void bo_destroy(struct accel_bo *bo)
@@ -120,8 +162,7 @@ void bo_destroy(struct accel_bo *bo)
 	debug_print(dev, DEBUG_MEM, "destroy %llu bytes at %#llx",
 		    (unsigned long long)bo->size, (unsigned long long)bo->va);
 	dev->ops->bo_destroy(bo);
-	give_va(bo);
-	free(bo);
+	bo_free(bo);
 }
 
 void accel_bo_destroy(struct accel_bo *bo)

@@ -81,3 +81,15 @@ int accel_device_counters(struct accel_device *dev, struct accel_counters *out)
 	rc = dev->ops->counters(dev, &counters);
 	return rc ? rc : struct_out(out, &counters, sizeof(counters));
 }
+
+int accel_device_usage(struct accel_device *dev, struct accel_usage *out)
+{
+	struct accel_usage usage = { 0 };
+	int rc;
+
+	API_ENTER();
+	if (!dev)
+		return error_set(-EINVAL, NULL, "the device is NULL");
+	rc = dev->ops->usage(dev, &usage);
+	return rc ? rc : struct_out(out, &usage, sizeof(usage));
+}

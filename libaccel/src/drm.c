@@ -108,6 +108,17 @@ static int drm_counters(struct accel_device *dev, struct accel_counters *out)
 	return rc;
 }
 
+static int drm_usage(struct accel_device *dev, struct accel_usage *out)
+{
+	struct drm_loom_client_info c = { 0 };
+	int rc = query(to_drm(dev), DRM_LOOM_QUERY_CLIENT, &c, sizeof(c));
+
+	out->jobs = c.jobs;
+	out->failed = c.failed;
+	out->cycles = c.cycles;
+	return rc;
+}
+
 /* ---------------------------------------------------------- buffer objects */
 
 static int bind(struct accel_bo *bo, uint32_t op)
@@ -165,7 +176,7 @@ static int drm_bo_create(struct accel_bo *bo)
 		.size = bo->size,
 		.placement = bo->placement == ACCEL_HBM ? DRM_LOOM_PLACE_HBM :
 							  DRM_LOOM_PLACE_SYSTEM,
-		.vm_id = drm->vm_id,
+		.vm_id = bo->shared ? 0 : drm->vm_id,
 	};
 	int rc;
 
@@ -202,6 +213,78 @@ static int drm_bo_map(struct accel_bo *bo)
 				   (unsigned long long)bo->size);
 	bo->map = map;
 	return 0;
+}
+
+static int drm_bo_label(struct accel_bo *bo, const char *label, uint32_t len)
+{
+	struct drm_loom_bo_set_label args = {
+		.handle = bo->backing,
+		.size = len,
+		.label = len ? (uintptr_t)label : 0,
+	};
+
+	if (drmIoctl(to_drm(bo->dev)->fd, DRM_IOCTL_LOOM_BO_SET_LABEL, &args))
+		return ioctl_error("LOOM_BO_SET_LABEL", "%u bytes", len);
+	return 0;
+}
+
+static int drm_bo_query(struct accel_bo *bo, struct accel_bo_info *out)
+{
+	struct drm_loom_bo_info args = {
+		.handle = bo->backing,
+		.label = (uintptr_t)out->label,
+		.label_size = ACCEL_MAX_LABEL,
+	};
+
+	if (drmIoctl(to_drm(bo->dev)->fd, DRM_IOCTL_LOOM_BO_INFO, &args))
+		return ioctl_error("LOOM_BO_INFO", "handle %u", args.handle);
+	out->resident = args.resident == DRM_LOOM_PLACE_HBM ? ACCEL_HBM :
+							      ACCEL_HOST;
+	out->flags = args.flags;
+	return 0;
+}
+
+static int drm_bo_export(struct accel_bo *bo, int *fd)
+{
+	struct drm_prime_handle args = {
+		.handle = bo->backing, .flags = DRM_CLOEXEC | DRM_RDWR,
+	};
+
+	if (drmIoctl(to_drm(bo->dev)->fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &args))
+		return ioctl_error("PRIME_HANDLE_TO_FD", "handle %u",
+				   args.handle);
+	*fd = args.fd;
+	return 0;
+}
+
+/* A file has one handle for one piece of memory, whose end would be both's. */
+static bool has_handle(struct accel_device *dev, uint32_t handle)
+{
+	struct accel_bo *bo;
+
+	pthread_mutex_lock(&dev->lock);
+	for (bo = dev->bos; bo && bo->backing != handle; bo = bo->next)
+		;
+	pthread_mutex_unlock(&dev->lock);
+	return bo;
+}
+
+static int drm_bo_import(struct accel_bo *bo, int fd)
+{
+	struct drm_prime_handle args = { .fd = fd };
+	int rc;
+
+	if (drmIoctl(to_drm(bo->dev)->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &args))
+		return ioctl_error("PRIME_FD_TO_HANDLE", "%d", fd);
+	if (has_handle(bo->dev, args.handle))
+		return error_set(-EEXIST, "use that object",
+				 "this device has an object of the memory behind file descriptor %d",
+				 fd);
+	bo->backing = args.handle;
+	rc = bind(bo, DRM_LOOM_VM_BIND_MAP);
+	if (rc)
+		gem_close(bo);
+	return rc;
 }
 
 /* ------------------------------------------------------------------ queues */
@@ -302,6 +385,7 @@ static int drm_queue_submit(struct accel_queue *base,
 	for (i = 0; i < num_jobs; i++) {
 		list[i].cmd_va = jobs[i].cmd_va;
 		list[i].cmd_size = jobs[i].cmd_size;
+		list[i].flags = jobs[i].repeatable ? DRM_LOOM_JOB_REPEATABLE : 0;
 		list[i].syncs.stride = sizeof(sync[0]);
 	}
 	/* Waits come before the first job, the signal after the last. */
@@ -361,6 +445,31 @@ static int drm_queue_fate(struct accel_queue *base, struct queue_fate *out)
 	return 0;
 }
 
+_Static_assert(sizeof(struct accel_job_time) == sizeof(struct drm_loom_job_time) &&
+	       offsetof(struct accel_job_time, end) == offsetof(struct drm_loom_job_time, end),
+	       "the driver fills the caller's array");
+
+static int drm_queue_times(struct accel_queue *base, uint64_t first,
+			   struct accel_job_time *times, unsigned int *count)
+{
+	struct drm_loom_queue_times args = {
+		.id = to_drm_queue(base)->id,
+		.count = *count,
+		.first = first,
+		.times = (uintptr_t)times,
+	};
+
+	if (drmIoctl(to_drm(base->dev)->fd, DRM_IOCTL_LOOM_QUEUE_TIMES, &args))
+		return ioctl_error("LOOM_QUEUE_TIMES", "queue %u", args.id);
+	*count = args.count;
+	return 0;
+}
+
+_Static_assert(ACCEL_BO_PINNED == DRM_LOOM_BO_PINNED &&
+	       ACCEL_BO_IMPORTED == DRM_LOOM_BO_IMPORTED &&
+	       ACCEL_BO_LOST == DRM_LOOM_BO_LOST &&
+	       ACCEL_MAX_LABEL == DRM_LOOM_MAX_LABEL, "passed on as they are");
+
 /* ---------------------------------------------------------- open and close */
 
 static void drm_close(struct accel_device *dev)
@@ -378,14 +487,20 @@ static const struct accel_transport drm_transport = {
 	.close = drm_close,
 	.memory = drm_memory,
 	.counters = drm_counters,
+	.usage = drm_usage,
 	.bo_create = drm_bo_create,
 	.bo_destroy = drm_bo_destroy,
 	.bo_map = drm_bo_map,
+	.bo_label = drm_bo_label,
+	.bo_query = drm_bo_query,
+	.bo_export = drm_bo_export,
+	.bo_import = drm_bo_import,
 	.queue_create = drm_queue_create,
 	.queue_destroy = drm_queue_destroy,
 	.submit = drm_queue_submit,
 	.wait = drm_queue_wait,
 	.fate = drm_queue_fate,
+	.times = drm_queue_times,
 };
 
 /* Is it our driver, and a version that we know? */

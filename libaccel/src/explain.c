@@ -91,9 +91,20 @@ void explain_fate(struct accel_queue *q, struct queue_fate *fate)
 		 loom_strerror(st->error), access);
 }
 
+#define BO_NAME_SIZE	(ACCEL_MAX_LABEL + 32)
+
+/* "at 0x200000", with the label before it if there is one. */
+static const char *bo_name(const struct accel_bo *bo, char name[BO_NAME_SIZE])
+{
+	snprintf(name, BO_NAME_SIZE, bo->label[0] ? "\"%s\" at %#llx" : "%sat %#llx",
+		 bo->label, (unsigned long long)bo->va);
+	return name;
+}
+
 /* The buffer object that lies at or closest below @addr. */
 static void hint_address(struct accel_device *dev, uint64_t addr)
 {
+	char name[BO_NAME_SIZE];
 	const struct accel_bo *bo, *best = NULL;
 
 	pthread_mutex_lock(&dev->lock);
@@ -103,13 +114,13 @@ static void hint_address(struct accel_device *dev, uint64_t addr)
 	if (!best)
 		error_hint("no buffer lies at or below that address");
 	else if (addr - best->va < best->size)
-		error_hint("the address is byte %llu of the buffer at %#llx",
+		error_hint("the address is byte %llu of the buffer %s",
 			   (unsigned long long)(addr - best->va),
-			   (unsigned long long)best->va);
+			   bo_name(best, name));
 	else
-		error_hint("the address is %llu bytes beyond the end of the buffer at %#llx (%llu bytes)",
+		error_hint("the address is %llu bytes beyond the end of the buffer %s (%llu bytes)",
 			   (unsigned long long)(addr - best->va - best->size),
-			   (unsigned long long)best->va,
+			   bo_name(best, name),
 			   (unsigned long long)best->size);
 	pthread_mutex_unlock(&dev->lock);
 }

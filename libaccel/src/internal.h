@@ -111,6 +111,10 @@ struct accel_bo {
 	uint64_t va;
 	uint64_t size;
 	enum accel_placement placement;
+	/** @shared: it can be exported */
+	bool shared;
+	/** @label: what the program calls it, or "" */
+	char label[ACCEL_MAX_LABEL + 1];
 	/** @backing: the transport's: GEM handle; HBM offset or bus address */
 	uint64_t backing;
 	/** @map: CPU address, NULL before the first accel_bo_map() */
@@ -157,6 +161,10 @@ int bo_create(struct accel_device *dev, uint64_t size,
 	      enum accel_placement placement, struct accel_bo **out);
 void bo_destroy(struct accel_bo *bo);
 int bo_map(struct accel_bo *bo, void **out);
+/* bo_new() takes an address for @bo->size bytes; bo_add() makes the object known. */
+int bo_new(struct accel_device *dev, uint64_t size, struct accel_bo **out);
+void bo_add(struct accel_bo *bo);
+void bo_free(struct accel_bo *bo);
 
 void cmdbuf_get(struct accel_cmdbuf *cb);
 void cmdbuf_put(struct accel_cmdbuf *cb);

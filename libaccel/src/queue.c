@@ -145,6 +145,7 @@ static int check_cmdbufs(struct accel_queue *q,
 					 "command buffer %u is empty", i);
 		jobs[i].cmd_va = cb->bo->va;
 		jobs[i].cmd_size = cb->size;
+		jobs[i].repeatable = info->flags & ACCEL_SUBMIT_REPEATABLE;
 	}
 	return 0;
 }
@@ -253,8 +254,9 @@ int accel_submit_ex(struct accel_queue *q, const struct accel_submit_info *info,
 	rc = struct_in(&known, sizeof(known), info);
 	if (rc)
 		return rc;
-	if (known.pad)
-		return error_set(-EINVAL, NULL, "the member pad is not 0");
+	if (known.flags & ~ACCEL_SUBMIT_REPEATABLE)
+		return error_set(-EINVAL, NULL, "flags %#x are unknown",
+				 known.flags & ~ACCEL_SUBMIT_REPEATABLE);
 	return submit(q, &known, point);
 }
 
@@ -323,4 +325,20 @@ int accel_queue_status(struct accel_queue *q, struct accel_queue_status *out)
 	rc = update_fate(q);
 	return rc ? rc : struct_out(out, &q->fate.status,
 				    sizeof(q->fate.status));
+}
+
+int accel_queue_times(struct accel_queue *q, uint64_t first,
+		      struct accel_job_time *times, unsigned int max)
+{
+	unsigned int count = max;
+	int rc;
+
+	API_ENTER();
+	if (!q || !times)
+		return error_set(-EINVAL, NULL, "the queue or @times is NULL");
+	if (!max || max > ACCEL_MAX_JOB_TIMES)
+		return error_set(-EINVAL, NULL, "room for %u times, there must be 1..%d",
+				 max, ACCEL_MAX_JOB_TIMES);
+	rc = q->dev->ops->times(q, first, times, &count);
+	return rc ? rc : (int)count;
 }

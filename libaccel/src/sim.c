@@ -535,18 +535,35 @@ static int sim_counters(struct accel_device *dev, struct accel_counters *out)
 	return 0;
 }
 
+static int sim_usage(struct accel_device *dev, struct accel_usage *out)
+{
+	struct sim *sim = to_sim(dev);
+
+	sim_service(sim);
+	pthread_mutex_lock(&sim->lock);
+	*out = sim->usage;
+	pthread_mutex_unlock(&sim->lock);
+	return 0;
+}
+
 static const struct accel_transport sim_transport = {
 	.close = sim_close,
 	.memory = sim_memory,
 	.counters = sim_counters,
+	.usage = sim_usage,
 	.bo_create = sim_bo_create,
 	.bo_destroy = sim_bo_destroy,
 	.bo_map = sim_bo_map,
+	.bo_label = sim_bo_label,
+	.bo_query = sim_bo_query,
+	.bo_export = sim_bo_export,
+	.bo_import = sim_bo_import,
 	.queue_create = sim_queue_create,
 	.queue_destroy = sim_queue_destroy,
 	.submit = sim_queue_submit,
 	.wait = sim_queue_wait,
 	.fate = sim_queue_fate,
+	.times = sim_queue_times,
 };
 
 int sim_device_open(const char *spec, struct accel_device **out)

@@ -47,6 +47,8 @@ struct sim {
 	uint64_t root;
 	uint64_t system_used;
 	struct sim_queue *queue[LOOM_MAX_QUEUES];
+	/** @usage: of all queues, those that are gone included */
+	struct accel_usage usage;
 	/** @progress: sum of what all queues have done, for the watchdog */
 	uint64_t progress;
 	/** @progress_at: when @progress last changed, CLOCK_MONOTONIC */
@@ -101,6 +103,10 @@ int sim_mem_init(struct sim *sim);
 int sim_bo_create(struct accel_bo *bo);
 void sim_bo_destroy(struct accel_bo *bo);
 int sim_bo_map(struct accel_bo *bo);
+int sim_bo_label(struct accel_bo *bo, const char *label, uint32_t len);
+int sim_bo_query(struct accel_bo *bo, struct accel_bo_info *out);
+int sim_bo_export(struct accel_bo *bo, int *fd);
+int sim_bo_import(struct accel_bo *bo, int fd);
 
 /* sim_queue.c */
 int sim_queue_create(struct accel_device *dev, uint32_t priority,
@@ -111,6 +117,8 @@ int sim_queue_submit(struct accel_queue *q, const struct transport_job *jobs,
 		     unsigned int num_waits, uint64_t point);
 int sim_queue_wait(struct accel_queue *q, uint64_t point, int64_t timeout_ns);
 int sim_queue_fate(struct accel_queue *q, struct queue_fate *out);
+int sim_queue_times(struct accel_queue *q, uint64_t first,
+		    struct accel_job_time *times, unsigned int *count);
 /* Look at the completions of all queues and feed them.  sim.lock is held. */
 void sim_queues_update(struct sim *sim);
 

@@ -225,3 +225,39 @@ int sim_bo_map(struct accel_bo *bo)
 	(void)bo;
 	return 0;
 }
+
+/* The label is the library's own copy. */
+int sim_bo_label(struct accel_bo *bo, const char *label, uint32_t len)
+{
+	(void)bo;
+	(void)label;
+	(void)len;
+	return 0;
+}
+
+int sim_bo_query(struct accel_bo *bo, struct accel_bo_info *out)
+{
+	out->resident = bo->placement;
+	memcpy(out->label, bo->label, sizeof(out->label));
+	return 0;
+}
+
+static int unshared(void)
+{
+	return error_set(-EOPNOTSUPP, "use a /dev/accel card",
+			 "the memory of \"sim:\" is this process's alone");
+}
+
+int sim_bo_export(struct accel_bo *bo, int *fd)
+{
+	(void)bo;
+	(void)fd;
+	return unshared();
+}
+
+int sim_bo_import(struct accel_bo *bo, int fd)
+{
+	(void)bo;
+	(void)fd;
+	return unshared();
+}

@@ -49,6 +49,8 @@ struct sim_queue {
 	/** @done: jobs whose completion has been seen */
 	uint64_t done;
 	struct queue_fate fate;
+	/** @times: of job n in entry (n - 1) % ACCEL_MAX_JOB_TIMES */
+	struct accel_job_time times[ACCEL_MAX_JOB_TIMES];
 };
 
 static struct sim_queue *to_sim_queue(struct accel_queue *q)
@@ -151,6 +153,20 @@ static void fail(struct sim_queue *q, const struct loom_completion *c)
 	st->fault_addr = c->fault_addr;
 }
 
+static void note_time(struct sim_queue *q, const struct loom_completion *c)
+{
+	struct accel_usage *usage = &q->sim->usage;
+
+	q->fate.status.last_start = c->start;
+	q->fate.status.last_end = c->end;
+	q->times[q->done % ACCEL_MAX_JOB_TIMES] = (struct accel_job_time){
+		.job = q->done + 1, .start = c->start, .end = c->end,
+	};
+	usage->jobs++;
+	usage->failed += c->error != 0;
+	usage->cycles += c->end - c->start;
+}
+
 static void reap(struct sim_queue *q)
 {
 	const struct loom_completion *ring = (const void *)(q->mem + RING_BYTES);
@@ -163,8 +179,7 @@ static void reap(struct sim_queue *q)
 		pthread_rwlock_unlock(&q->sim->dma_lock);
 		if (c.seq != q->done + 1)
 			return;
-		q->fate.status.last_start = c.start;
-		q->fate.status.last_end = c.end;
+		note_time(q, &c);
 		if (c.error)
 			fail(q, &c);
 		q->done++;
@@ -506,5 +521,24 @@ int sim_queue_fate(struct accel_queue *base, struct queue_fate *out)
 	out->status.size = sizeof(out->status);
 	out->status.jobs_done = q->done;
 	pthread_mutex_unlock(&q->sim->lock);
+	return 0;
+}
+
+int sim_queue_times(struct accel_queue *base, uint64_t first,
+		    struct accel_job_time *times, unsigned int *count)
+{
+	struct sim_queue *q = to_sim_queue(base);
+	unsigned int n = 0;
+	uint64_t job;
+
+	sim_service(q->sim);
+	pthread_mutex_lock(&q->sim->lock);
+	job = q->done > ACCEL_MAX_JOB_TIMES ? q->done - ACCEL_MAX_JOB_TIMES : 0;
+	if (first && first - 1 > job)
+		job = first - 1;
+	for (; job < q->done && n < *count; job++)
+		times[n++] = q->times[job % ACCEL_MAX_JOB_TIMES];
+	pthread_mutex_unlock(&q->sim->lock);
+	*count = n;
 	return 0;
 }

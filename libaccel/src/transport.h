@@ -15,6 +15,8 @@
 struct transport_job {
 	uint64_t cmd_va;
 	uint32_t cmd_size;
+	/** @repeatable: it may run twice */
+	bool repeatable;
 };
 
 /** struct queue_fate - how a queue fares */
@@ -35,11 +37,20 @@ struct accel_transport {
 	int (*memory)(struct accel_device *dev, struct accel_memory_info *out);
 	int (*counters)(struct accel_device *dev, struct accel_counters *out);
 
-	/** @bo_create: back @bo (dev, size, placement and va are set) and bind it */
+	int (*usage)(struct accel_device *dev, struct accel_usage *out);
+
+	/** @bo_create: back @bo (dev, size, placement, shared and va are set), bind it */
 	int (*bo_create)(struct accel_bo *bo);
 	void (*bo_destroy)(struct accel_bo *bo);
 	/** @bo_map: set bo->map */
 	int (*bo_map)(struct accel_bo *bo);
+	/** @bo_label: @len bytes of @label */
+	int (*bo_label)(struct accel_bo *bo, const char *label, uint32_t len);
+	/** @bo_query: all but the placement, which is known */
+	int (*bo_query)(struct accel_bo *bo, struct accel_bo_info *out);
+	int (*bo_export)(struct accel_bo *bo, int *fd);
+	/** @bo_import: back @bo (dev, size and va are set) by @fd, bind it */
+	int (*bo_import)(struct accel_bo *bo, int fd);
 
 	int (*queue_create)(struct accel_device *dev, uint32_t priority,
 			    struct accel_queue **out);
@@ -52,6 +63,9 @@ struct accel_transport {
 	int (*wait)(struct accel_queue *q, uint64_t point, int64_t timeout_ns);
 	/** @fate: all but the text */
 	int (*fate)(struct accel_queue *q, struct queue_fate *out);
+	/** @times: the oldest from @first on; @count: in: room, out: entries */
+	int (*times)(struct accel_queue *q, uint64_t first,
+		     struct accel_job_time *times, unsigned int *count);
 };
 
 /* drm.c */

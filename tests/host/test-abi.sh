@@ -50,7 +50,7 @@ layout() {
 		SHOW(accel_counters, value);
 		SHOW(accel_queue_desc, priority);
 		SHOW(accel_point, value);
-		SHOW(accel_submit_info, pad);
+		SHOW(accel_submit_info, flags);
 		SHOW(accel_queue_status, text);
 	}
 	END

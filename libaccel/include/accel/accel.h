@@ -166,6 +166,23 @@ struct accel_counters {
 
 int accel_device_counters(struct accel_device *dev, struct accel_counters *out);
 
+/** struct accel_usage - what the card did for this device handle */
+struct accel_usage {
+	/** @size: sizeof(struct accel_usage) */
+	uint32_t size;
+	/** @pad: 0 */
+	uint32_t pad;
+	/** @jobs: jobs that the card finished */
+	uint64_t jobs;
+	/** @failed: those of them that ended in an error */
+	uint64_t failed;
+	/** @cycles: modelled cycles that they took, each from its start to its end */
+	uint64_t cycles;
+};
+
+/** accel_device_usage() - needs no privilege, unlike accel_device_counters() */
+int accel_device_usage(struct accel_device *dev, struct accel_usage *out);
+
 /* ------------------------------------------------------------------ memory */
 
 enum accel_placement {
@@ -187,6 +204,16 @@ enum accel_placement {
 int accel_bo_create(struct accel_device *dev, uint64_t size,
 		    enum accel_placement placement, struct accel_bo **out);
 
+/**
+ * accel_bo_create_shared() - the same, for accel_bo_export()
+ *
+ * Submits cost a little more with every shared object that exists.  "sim:" has
+ * nobody to share with: there it is accel_bo_create().
+ */
+int accel_bo_create_shared(struct accel_device *dev, uint64_t size,
+			   enum accel_placement placement,
+			   struct accel_bo **out);
+
 /** accel_bo_destroy() - unbind and free; submitted work that uses it must be over */
 void accel_bo_destroy(struct accel_bo *bo);
 
@@ -205,6 +232,65 @@ int accel_bo_write(struct accel_bo *bo, uint64_t offset, const void *data,
 /** accel_bo_read() - copy to @data; -ERANGE beyond the end */
 int accel_bo_read(struct accel_bo *bo, uint64_t offset, void *data,
 		  uint64_t len);
+
+/* ----------------------------------------------------------------- sharing */
+
+#define ACCEL_MAX_LABEL 63
+
+/**
+ * accel_bo_set_label() - name an object, for people
+ * @bo: the object
+ * @label: at most ACCEL_MAX_LABEL bytes; NULL or "" takes it away
+ *
+ * The hint at a page fault and the driver's lists of objects show it.
+ *
+ * Return: 0; -EINVAL @bo is NULL; -E2BIG too long.
+ */
+int accel_bo_set_label(struct accel_bo *bo, const char *label);
+
+/* accel_bo_info.flags */
+#define ACCEL_BO_PINNED		(1u << 0)	/* another device uses it: it stays in system memory */
+#define ACCEL_BO_IMPORTED	(1u << 1)	/* its memory is another driver's or device's */
+#define ACCEL_BO_LOST		(1u << 2)	/* its contents are lost */
+
+/** struct accel_bo_info - facts of an object at this moment */
+struct accel_bo_info {
+	/** @size: sizeof(struct accel_bo_info) */
+	uint32_t size;
+	/** @placement: enum accel_placement that it was made for */
+	uint32_t placement;
+	/** @resident: enum accel_placement where it is: HBM may be short */
+	uint32_t resident;
+	/** @flags: ACCEL_BO_* */
+	uint32_t flags;
+	/** @label: "" if it has none */
+	char label[ACCEL_MAX_LABEL + 1];
+};
+
+int accel_bo_query(struct accel_bo *bo, struct accel_bo_info *info);
+
+/**
+ * accel_bo_export() - a dma-buf of an object, for another device or process
+ * @bo: from accel_bo_create_shared(), or imported
+ * @fd: out: file descriptor, close-on-exec; the caller closes it
+ *
+ * The memory lives as long as anybody holds it.  A device that attaches to it
+ * makes it move to system memory and stay there.
+ *
+ * Return: 0; -EINVAL not made to be shared; -EOPNOTSUPP "sim:".
+ */
+int accel_bo_export(struct accel_bo *bo, int *fd);
+
+/**
+ * accel_bo_import() - use the memory behind a dma-buf
+ * @dev: the device
+ * @fd: dma-buf, of this driver or another; stays the caller's
+ * @out: an object bound at an address of its own
+ *
+ * Return: 0; -EBADF or -EINVAL @fd is no dma-buf, or one that the card cannot reach;
+ * -EEXIST this device has an object of that memory already; -EOPNOTSUPP "sim:".
+ */
+int accel_bo_import(struct accel_device *dev, int fd, struct accel_bo **out);
 
 /* ------------------------------------------------------------------ queues */
 
@@ -237,6 +323,13 @@ struct accel_point {
 	uint64_t value;
 };
 
+/*
+ * accel_submit_info.flags: the command buffers read nothing that they write, so they may run
+ * again from their start when the card had to be reset because of somebody else's.  Without
+ * it such work is lost (-EIO).
+ */
+#define ACCEL_SUBMIT_REPEATABLE	(1u << 0)
+
 /** struct accel_submit_info - options of accel_submit_ex() */
 struct accel_submit_info {
 	/** @size: sizeof(struct accel_submit_info) */
@@ -249,8 +342,8 @@ struct accel_submit_info {
 	const struct accel_point *waits;
 	/** @num_waits: number of @waits, 0..64 */
 	uint32_t num_waits;
-	/** @pad: 0 */
-	uint32_t pad;
+	/** @flags: ACCEL_SUBMIT_* */
+	uint32_t flags;
 };
 
 /**
@@ -313,6 +406,33 @@ struct accel_queue_status {
 };
 
 int accel_queue_status(struct accel_queue *q, struct accel_queue_status *out);
+
+/** struct accel_job_time - when the card ran a job */
+struct accel_job_time {
+	/** @job: its number among the queue's jobs, from 1: one command buffer each */
+	uint64_t job;
+	/** @start: modelled cycle at which it began */
+	uint64_t start;
+	/** @end: modelled cycle at which it was over */
+	uint64_t end;
+};
+
+#define ACCEL_MAX_JOB_TIMES 256
+
+/**
+ * accel_queue_times() - when the last jobs of a queue ran
+ * @q: queue
+ * @first: number of the first job of interest, from 1; earlier ones are left out
+ * @times: room for @max entries, the oldest job first
+ * @max: entries of @times, 1..ACCEL_MAX_JOB_TIMES
+ *
+ * The last ACCEL_MAX_JOB_TIMES jobs that are over are remembered.  The point that
+ * accel_submit() gives is the number of its job.
+ *
+ * Return: number of entries written, or a negative errno.
+ */
+int accel_queue_times(struct accel_queue *q, uint64_t first,
+		      struct accel_job_time *times, unsigned int max);
 
 #ifdef __cplusplus
 }
