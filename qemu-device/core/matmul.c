@@ -23,7 +23,8 @@
 #define A_LINE_GAP	64		/* spreads lines over cache sets */
 #define K_MAX		4096		/* k of packed A */
 #define N_MAX		1024		/* n, if A is repacked */
-#define ROWS_N_MAX	4096		/* n, if B is taken row by row */
+#define FLOW_N_MAX	4096		/* n, if B is not packed */
+#define THIN_MACS	(1u << 20)	/* between looks at an abort */
 #define D_LINES		64		/* stored at a time */
 
 /* Larger spans are not worth the walk through their page tables. */
@@ -58,7 +59,9 @@ struct matmul {
 	size_t a_stride;
 	/** @lines: packed lines of A, or NULL */
 	uint8_t *lines;
-	/** @by_rows: B is taken row by row where it lies, not packed */
+	/** @by_lines: lines of B are taken where they lie, not packed */
+	bool by_lines;
+	/** @by_rows: the same for its rows */
 	bool by_rows;
 	/** @acc: accumulators of a block, panel by panel */
 	uint32_t *acc;
@@ -164,12 +167,13 @@ static bool can_stay_in_place(const struct matmul *mm)
 }
 
 /* Few lines of A, and lines of B that a kernel can take where they lie. */
-static bool fits_thin(const struct matmul *mm, size_t lines)
+static bool fits_thin(const struct matmul *mm)
 {
 	const struct loom_matmul_operand *b = &mm->op[OPERAND_B];
 
-	return mm->path->thin && lines <= LOOM_MATMUL_THIN && b->host &&
-	       b->step == b->size && loom_matmul_is_native(mm->path, b);
+	return mm->path->thin && mm->m <= LOOM_MATMUL_THIN && b->host &&
+	       (b->block > 1 || b->step == b->size) &&
+	       (mm->path->line_types >> b->type & 1);
 }
 
 /* The same for rows that run across the lines. */
@@ -186,12 +190,15 @@ static void choose_blocks(struct matmul *mm)
 	size_t mr = mm->kernels->mr, nr = mm->kernels->nr;
 
 	mm->in_place = can_stay_in_place(mm);
+	mm->by_lines = fits_thin(mm);
 	mm->by_rows = fits_rows(mm);
 	mm->mc = min_size(mm->m, A_MAX_LINES);
 	mm->nc = nr;
 	mm->kc = mm->cmd->k;
-	if (mm->by_rows)
-		mm->nc = min_size(round_up(mm->n, nr), ROWS_N_MAX);
+	if (mm->by_lines)
+		mm->kc = min_size(mm->kc, K_MAX);
+	if (mm->by_lines || mm->by_rows)
+		mm->nc = min_size(round_up(mm->n, nr), FLOW_N_MAX);
 	if (mm->in_place) {
 		mm->a_stride = (size_t)mm->op[OPERAND_A].line;
 		return;
@@ -329,34 +336,37 @@ static int multiply(struct matmul *mm, const uint8_t *a, size_t lines,
 	return aborted ? poll_abort(mm) : 0;
 }
 
-/* Can the kernel for few lines take this part of B? */
-static bool is_thin(const struct matmul *mm, size_t lines,
-		    const struct loom_matmul_rect *rect)
-{
-	return fits_thin(mm, lines) && rect->lines == mm->kernels->nr &&
-	       rect->count * mm->op[OPERAND_B].size % 64 == 0;
-}
-
+/* @k elements from @p0 on of whole panels from line @j0 on, as they lie. */
 static int multiply_thin(struct matmul *mm, const uint8_t *a, size_t lines,
-			 const struct loom_matmul_rect *rect, uint32_t *acc)
+			 size_t panels, size_t j0, size_t p0, size_t k)
 {
 	const struct loom_matmul_operand *b = &mm->op[OPERAND_B];
-	struct loom_matmul_tile tile = {
+	size_t nr = mm->kernels->nr;
+	size_t most = THIN_MACS / (nr * k * lines) + 1;
+	struct loom_matmul_thin t = {
 		.a = a,
 		.a_stride = mm->a_stride,
-		.b_lines = b->host + (ptrdiff_t)rect->line0 * b->line +
-			   (ptrdiff_t)rect->first * b->step,
 		.b_stride = (ptrdiff_t)b->line,
-		.groups = loom_matmul_groups(mm->path, rect->count),
-		.step = tile_groups(mm),
-		.acc = acc,
+		.type = b->type,
+		.k = k,
+		.step = loom_exec_config(mm->ex)->array_rows,
+		.nr = nr,
 		.lines = (unsigned int)lines,
 	};
-	uint32_t state = mm->kernels->enter();
 
-	mm->path->thin(&tile);
-	mm->kernels->leave(state);
-	return poll_abort(mm);
+	for (size_t i = 0; i < panels; i += most) {
+		uint32_t state = mm->kernels->enter();
+
+		t.panels = min_size(most, panels - i);
+		t.b = b->host + (ptrdiff_t)(loom_matmul_at(b, j0 + i * nr, p0) -
+					    b->va);
+		t.acc = mm->acc + i * nr * lines;
+		mm->path->thin(&t);
+		mm->kernels->leave(state);
+		if (poll_abort(mm))
+			return -1;
+	}
+	return 0;
 }
 
 /* @k elements from @p0 on of whole panels from line @j0 on, by K-tiles. */
@@ -390,14 +400,6 @@ static int multiply_rows(struct matmul *mm, const uint8_t *a, size_t lines,
 	return 0;
 }
 
-static int multiply_packed(struct matmul *mm, const uint8_t *a, size_t lines,
-			   const struct loom_matmul_rect *rect, uint32_t *acc)
-{
-	if (loom_matmul_pack_panel(&mm->pk, &mm->op[OPERAND_B], rect))
-		return -1;
-	return multiply(mm, a, lines, rect->count, acc);
-}
-
 /* One panel of B from line @j0 on, @k elements from @p0 on. */
 static int multiply_panel(struct matmul *mm, const uint8_t *a, size_t lines,
 			  size_t j0, size_t p0, size_t k, uint32_t *acc)
@@ -412,11 +414,31 @@ static int multiply_panel(struct matmul *mm, const uint8_t *a, size_t lines,
 		rect.first = p0 + p;
 		rect.count = min_size(LOOM_MATMUL_K_BLOCK, k - p);
 		part = a + 4 * loom_matmul_groups(mm->path, p);
-		if (is_thin(mm, lines, &rect) ?
-		    multiply_thin(mm, part, lines, &rect, acc) :
-		    multiply_packed(mm, part, lines, &rect, acc))
+		if (loom_matmul_pack_panel(&mm->pk, &mm->op[OPERAND_B], &rect) ||
+		    multiply(mm, part, lines, rect.count, acc))
 			return -1;
 	}
+	return 0;
+}
+
+/*
+ * Whole panels of B that need no packing, @k elements from @p0 on; *done
+ * becomes how many lines of B they were.
+ */
+static int multiply_as_they_lie(struct matmul *mm, const uint8_t *a,
+				size_t lines, size_t j0, size_t cols, size_t p0,
+				size_t k, size_t *done)
+{
+	size_t panels = cols / mm->kernels->nr;
+	/* An odd row of a pair has no group of its own. */
+	bool rows = mm->by_rows && (mm->class != LOOM_MATMUL_PAIR || k % 2 == 0);
+
+	*done = panels * mm->kernels->nr;
+	if (panels && mm->by_lines && k % mm->path->line_k == 0)
+		return multiply_thin(mm, a, lines, panels, j0, p0, k);
+	if (panels && rows)
+		return multiply_rows(mm, a, lines, panels, j0, p0, k);
+	*done = 0;
 	return 0;
 }
 
@@ -424,15 +446,10 @@ static int multiply_panel(struct matmul *mm, const uint8_t *a, size_t lines,
 static int multiply_panels(struct matmul *mm, const uint8_t *a, size_t lines,
 			   size_t j0, size_t cols, size_t p0, size_t k)
 {
-	size_t nr = mm->kernels->nr, done = 0;
+	size_t nr = mm->kernels->nr, done;
 
-	/* An odd row of a pair has no group of its own. */
-	if (mm->by_rows && cols >= nr &&
-	    (mm->class != LOOM_MATMUL_PAIR || k % 2 == 0)) {
-		if (multiply_rows(mm, a, lines, cols / nr, j0, p0, k))
-			return -1;
-		done = cols / nr * nr;
-	}
+	if (multiply_as_they_lie(mm, a, lines, j0, cols, p0, k, &done))
+		return -1;
 	for (; done < cols; done += nr) {
 		if (multiply_panel(mm, a, lines, j0 + done, p0, k,
 				   mm->acc + done * lines))

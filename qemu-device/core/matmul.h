@@ -55,10 +55,6 @@ struct loom_matmul_tile {
 	size_t a_stride;
 	/** @b: panel of B, nr groups side by side */
 	const uint32_t *b;
-	/** @b_lines: instead of @b, for thin(): lines of B where they lie */
-	const uint8_t *b_lines;
-	/** @b_stride: bytes between @b_lines */
-	ptrdiff_t b_stride;
 	/** @groups: how many groups to sum up, at least 1 */
 	size_t groups;
 	/** @step: groups of one K-tile; its sum is added to @acc as a whole */
@@ -66,6 +62,36 @@ struct loom_matmul_tile {
 	/** @acc: results, nr 32-bit accumulators per line of A */
 	uint32_t *acc;
 	/** @lines: lines of A, 1..mr */
+	unsigned int lines;
+};
+
+/**
+ * struct loom_matmul_thin - a few lines of A by lines of B where they lie
+ *
+ * For B whose lines are contiguous along k, which its packing would not repay.
+ */
+struct loom_matmul_thin {
+	/** @a: lines of A, packed */
+	const uint8_t *a;
+	/** @a_stride: bytes from line to line */
+	size_t a_stride;
+	/** @b: first line */
+	const uint8_t *b;
+	/** @b_stride: bytes from line to line */
+	ptrdiff_t b_stride;
+	/** @type: LOOM_TYPE_* of B */
+	uint32_t type;
+	/** @k: elements to sum up, a multiple of the path's line_k */
+	size_t k;
+	/** @step: elements of one K-tile */
+	size_t step;
+	/** @panels: panels of @nr lines of B */
+	size_t panels;
+	/** @nr: of the kernel set */
+	size_t nr;
+	/** @acc: what is added to: by panel, line of A, line of B */
+	uint32_t *acc;
+	/** @lines: lines of A, 1..LOOM_MATMUL_THIN */
 	unsigned int lines;
 };
 
@@ -139,12 +165,18 @@ struct loom_matmul_path {
 	void (*convert)(uint32_t type, const void *src, void *dst, size_t n);
 	/** @tile: the kernel */
 	void (*tile)(const struct loom_matmul_tile *tile);
+	/** @thin: up to LOOM_MATMUL_THIN lines of A by lines of B; may be NULL */
+	void (*thin)(const struct loom_matmul_thin *t);
 	/**
-	 * @thin: the same for up to LOOM_MATMUL_THIN lines of A, which would
-	 * not repay the packing of B: whole groups of nr lines of contiguous
-	 * elements, native, in multiples of 64 bytes.  May be NULL.
+	 * @pack_lines: make a panel of nr lines of contiguous elements in one
+	 * go; may be NULL
 	 */
-	void (*thin)(const struct loom_matmul_tile *tile);
+	void (*pack_lines)(uint32_t type, const uint8_t *src, ptrdiff_t stride,
+			   size_t k, uint32_t *panel);
+	/** @line_types: for thin() and pack_lines(): 1 << LOOM_TYPE_* */
+	uint32_t line_types;
+	/** @line_k: both take multiples of so many elements only */
+	uint32_t line_k;
 	/** @rows: as many lines of A by rows of B; may be NULL */
 	void (*rows)(const struct loom_matmul_rows *r);
 	/**
@@ -334,6 +366,19 @@ extern const struct loom_matmul_kernels loom_matmul_bf16;
 
 /** loom_matmul_bf16_exact() - does the host's VDPBF16PS round as Loom defines? */
 bool loom_matmul_bf16_exact(void);
+
+/*
+ * Kernels for lines of 16, of whichever set has f32 groups.  Elements of bf16
+ * are taken in the order 1, 0, 3, 2, ...
+ */
+#define LOOM_MATMUL_AVX2_THIN(types)					\
+	.thin = loom_matmul_avx2_thin, .line_types = types, .line_k = 16
+#define LOOM_MATMUL_SEQ_TYPES						\
+	(1u << LOOM_TYPE_F32 | 1u << LOOM_TYPE_F16 |			\
+	 1u << LOOM_TYPE_Q8_0 | 1u << LOOM_TYPE_Q4_0)
+void loom_matmul_avx2_thin(const struct loom_matmul_thin *t);
+void loom_matmul_avx2_pack_lines(uint32_t type, const uint8_t *src,
+				 ptrdiff_t stride, size_t k, uint32_t *panel);
 
 /* enter and leave for MXCSR */
 uint32_t loom_matmul_mxcsr_enter(void);

@@ -3,22 +3,14 @@
  * Kernel set of the MATMUL engine for x86 with AVX2 and FMA.
  *
  * Tiles of 6 lines of A by 16 of B.  MXCSR does the flushing of denormals.
+ * matmul_avx2_lines.c has what is for lines of B that are contiguous along k.
  */
 #if defined(__x86_64__)
-#include <immintrin.h>
 #include <string.h>
 
-#include "matmul.h"
+#include "matmul_avx2.h"
 
 #define MR	6
-#define NR	16
-#define TARGET	__attribute__((target("avx2,fma,f16c")))
-#define INLINE	static inline __attribute__((always_inline)) TARGET
-#if defined(__clang__)
-#define UNROLL	_Pragma("unroll")
-#else
-#define UNROLL	_Pragma("GCC unroll 8")
-#endif
 
 /* Mode -------------------------------------------------------------------- */
 
@@ -39,19 +31,6 @@ void loom_matmul_mxcsr_leave(uint32_t state)
 }
 
 /* Kernels ----------------------------------------------------------------- */
-
-INLINE __m256i load(const void *p)
-{
-	return _mm256_loadu_si256(p);
-}
-
-INLINE __m256i broadcast(const uint8_t *p)
-{
-	int32_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return _mm256_set1_epi32(word);
-}
 
 /*
  * What a kernel does with its registers.  The sums have the type that their
@@ -153,29 +132,6 @@ TARGET static void interleave(uint32_t elem, const uint8_t *src,
 	}
 	loom_matmul_c_interleave16(elem, src, stride, rows - whole * per, n,
 				   dst, flip);
-}
-
-/* Transpose 8 x 8 words in registers. */
-INLINE void transpose8(__m256i v[8])
-{
-	__m256i t[8];
-
-	UNROLL for (int i = 0; i < 8; i += 2) {
-		t[i] = _mm256_unpacklo_epi32(v[i], v[i + 1]);
-		t[i + 1] = _mm256_unpackhi_epi32(v[i], v[i + 1]);
-	}
-	UNROLL for (int i = 0; i < 8; i += 4) {
-		v[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
-		v[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
-		v[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
-		v[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
-	}
-	UNROLL for (int i = 0; i < 4; i++) {
-		t[i] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x20);
-		t[i + 4] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x31);
-	}
-	UNROLL for (int i = 0; i < 8; i++)
-		v[i] = t[i];
 }
 
 INLINE void transpose_block(const uint8_t *src, size_t src_stride,
@@ -569,6 +525,8 @@ const struct loom_matmul_kernels loom_matmul_avx2 = {
 			.rows = rows,
 			.pack_rows = pack_rows_f32,
 			.row_types = 1u << LOOM_TYPE_F32 | 1u << LOOM_TYPE_F16,
+			LOOM_MATMUL_AVX2_THIN(LOOM_MATMUL_SEQ_TYPES),
+			.pack_lines = loom_matmul_avx2_pack_lines,
 			.finish = finish_float,
 		},
 		[LOOM_MATMUL_PAIR] = {
@@ -579,6 +537,8 @@ const struct loom_matmul_kernels loom_matmul_avx2 = {
 			.rows = rows,
 			.pack_rows = pack_rows_bf16,
 			.row_types = 1u << LOOM_TYPE_BF16,
+			LOOM_MATMUL_AVX2_THIN(1u << LOOM_TYPE_BF16),
+			.pack_lines = loom_matmul_avx2_pack_lines,
 			.finish = finish_float,
 		},
 		[LOOM_MATMUL_INT] = {

@@ -632,17 +632,21 @@ __m512i sixteen_sums(const uint8_t *a, const uint8_t *b, ptrdiff_t stride,
 	return c[0];
 }
 
-TARGET_VNNI static void thin_s8(const struct loom_matmul_tile *t)
+TARGET_VNNI static void thin_s8(const struct loom_matmul_thin *t)
 {
-	for (unsigned int j = 0; j < NR; j += 16) {
-		const uint8_t *b = t->b_lines + (ptrdiff_t)j * t->b_stride;
+	const uint8_t *b = t->b;
+	uint32_t *acc = t->acc;
 
-		for (unsigned int i = 0; i < t->lines; i++) {
-			uint32_t *acc = t->acc + i * NR + j;
+	for (size_t p = 0; p < t->panels; p++, acc += t->lines * NR) {
+		for (unsigned int j = 0; j < NR; j += 16) {
+			for (unsigned int i = 0; i < t->lines; i++) {
+				uint32_t *to = acc + i * NR + j;
 
-			store(acc, _mm512_add_epi32(load(acc), sixteen_sums(
-				t->a + i * t->a_stride, b, t->b_stride,
-				4 * t->groups)));
+				store(to, _mm512_add_epi32(load(to), sixteen_sums(
+					t->a + i * t->a_stride, b, t->b_stride,
+					t->k)));
+			}
+			b += 16 * t->b_stride;
 		}
 	}
 }
@@ -718,11 +722,13 @@ TARGET static void finish_int(const struct loom_matmul_row *row)
 	.elem = 4, .convert = to_f32, .tile = tile_f32,			\
 	.rows = rows_f32_f16,						\
 	.row_types = 1u << LOOM_TYPE_F32 | 1u << LOOM_TYPE_F16,		\
+	LOOM_MATMUL_AVX2_THIN(LOOM_MATMUL_SEQ_TYPES),			\
 	.finish = finish_float,						\
 }
 #define PATH_F32_PAIR {							\
 	.elem = 4, .swap = true, .convert = to_f32, .tile = tile_f32,	\
 	.rows = rows_of_bf16, .row_types = 1u << LOOM_TYPE_BF16,	\
+	LOOM_MATMUL_AVX2_THIN(1u << LOOM_TYPE_BF16),			\
 	.finish = finish_float,						\
 }
 #define PATH_BF16 {							\
@@ -736,7 +742,8 @@ TARGET static void finish_int(const struct loom_matmul_row *row)
 }
 #define PATH_S8 {							\
 	.elem = 1, .flip = 0x80808080, .tile = tile_s8,			\
-	.thin = thin_s8, .sum = sum_s8, .finish = finish_int,		\
+	.thin = thin_s8, .line_types = 1u << LOOM_TYPE_I8, .line_k = 64, \
+	.sum = sum_s8, .finish = finish_int,				\
 }
 
 #define DEFINE_KERNELS(set, pair, integer)				\

@@ -255,6 +255,20 @@ int loom_matmul_pack_lines(const struct loom_matmul_packer *pk,
 	return 0;
 }
 
+/* Can the kernel set turn these lines by itself? */
+static bool fits_pack_lines(const struct loom_matmul_packer *pk,
+			    const struct loom_matmul_operand *op,
+			    const struct loom_matmul_rect *rect,
+			    const struct loom_matmul_view *view)
+{
+	const struct loom_matmul_path *path = pk->path;
+
+	return path->pack_lines && rect->lines == pk->kernels->nr &&
+	       rect->count % path->line_k == 0 &&
+	       (path->line_types >> op->type & 1) &&
+	       view->step == (ptrdiff_t)op->size;
+}
+
 int loom_matmul_pack_panel(const struct loom_matmul_packer *pk,
 			   const struct loom_matmul_operand *op,
 			   const struct loom_matmul_rect *rect)
@@ -269,6 +283,11 @@ int loom_matmul_pack_panel(const struct loom_matmul_packer *pk,
 		return -1;
 	if (runs_across(op, &view)) {
 		panel_from_rows(pk, op, rect, &view, pk->path->flip);
+		return 0;
+	}
+	if (fits_pack_lines(pk, op, rect, &view)) {
+		pk->path->pack_lines(op->type, view.p, view.line, rect->count,
+				     pk->panel);
 		return 0;
 	}
 	if (rect->lines < nr)

@@ -145,6 +145,15 @@ static uint32_t whole_blocks(uint32_t b_type, uint32_t k)
 	return t_is_block(b_type) ? (k + 31) / 32 * 32 : k;
 }
 
+/* A few lines by lines that are contiguous along k, in whole steps of 16. */
+static void along_k(struct t_options *o)
+{
+	o->m = 1 + t_below(4);
+	o->n = 1 + t_below(600);
+	o->k = whole_blocks(o->b, 16 * (1 + t_below(14)));
+	o->plain = o->turned = true;
+}
+
 /* Wide and flat, so that there are many cases; any layout and D. */
 static struct t_options wide_options(int pair)
 {
@@ -157,6 +166,8 @@ static struct t_options wide_options(int pair)
 	o.batch[0] = 1 + t_below(2);
 	o.batch[1] = 1;
 	o.placing = t_below(8) ? PLACE_HBM : PLACE_MIXED;
+	if (t_below(4) == 0)
+		along_k(&o);
 	return o;
 }
 

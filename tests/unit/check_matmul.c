@@ -97,6 +97,36 @@ START_TEST(test_few_lines_match_the_reference)
 }
 END_TEST
 
+/* B contiguous along k, taken by 16 lines: its edges, and all kinds of numbers. */
+START_TEST(test_few_lines_along_k_match_the_reference)
+{
+	static const uint32_t shape[][3] = {
+		{ 1, 16, 32 }, { 1, 32, 16 }, { 1, 49, 48 }, { 2, 48, 160 },
+		{ 2, 33, 96 }, { 3, 47, 544 }, { 4, 81, 272 }, { 1, 95, 136 },
+		{ 5, 64, 64 }, { 1, 32, 4128 }, { 33, 2, 96 },
+	};
+	static const uint32_t rows[] = { 8, 16, 32, 64, 128, 512 };
+
+	t_seed = 3700 + (uint64_t)_i;
+	for (size_t i = 0; i < sizeof(shape) / sizeof(shape[0]); i++) {
+		struct t_options o = t_plain_options(_i);
+
+		o.m = shape[i][0];
+		o.n = shape[i][1];
+		o.k = t_is_block(o.b) ? (shape[i][2] + 31) / 32 * 32 :
+		      shape[i][2];
+		o.turned = true;
+		for (o.flavour = 0; o.flavour < 5; o.flavour++) {
+			struct t_card *card = t_matmul_card(
+				rows[(i + (size_t)o.flavour) % 6]);
+
+			t_run_options(card, &o);
+			t_card_destroy(card);
+		}
+	}
+}
+END_TEST
+
 START_TEST(test_long_sums_with_many_lines_match_the_reference)
 {
 	/* Packed lines that do not hold all of k, several panels wide. */
@@ -511,6 +541,8 @@ static Suite *matmul_suite(void)
 			    test_blocks_of_every_dimension_match_the_reference,
 			    0, T_NUM_PAIRS);
 	tcase_add_loop_test(numbers, test_few_lines_match_the_reference, 0,
+			    T_NUM_PAIRS);
+	tcase_add_loop_test(numbers, test_few_lines_along_k_match_the_reference, 0,
 			    T_NUM_PAIRS);
 	tcase_add_test(numbers,
 		       test_long_sums_with_many_lines_match_the_reference);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files with AVX2 kernels of the MATMUL engine share. */
+#ifndef LOOM_MATMUL_AVX2_H
+#define LOOM_MATMUL_AVX2_H
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "matmul.h"
+
+#define NR	16	/* lines of a panel */
+#define TARGET	__attribute__((target("avx2,fma,f16c")))
+#define INLINE	static inline __attribute__((always_inline)) TARGET
+#if defined(__clang__)
+#define UNROLL	_Pragma("unroll")
+#else
+#define UNROLL	_Pragma("GCC unroll 8")
+#endif
+
+INLINE __m256i load(const void *p)
+{
+	return _mm256_loadu_si256(p);
+}
+
+/* The word at @p in all lanes. */
+INLINE __m256i broadcast(const uint8_t *p)
+{
+	int32_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return _mm256_set1_epi32(word);
+}
+
+/* Transpose 8 x 8 words in registers. */
+INLINE void transpose8(__m256i v[8])
+{
+	__m256i t[8];
+
+	UNROLL for (int i = 0; i < 8; i += 2) {
+		t[i] = _mm256_unpacklo_epi32(v[i], v[i + 1]);
+		t[i + 1] = _mm256_unpackhi_epi32(v[i], v[i + 1]);
+	}
+	UNROLL for (int i = 0; i < 8; i += 4) {
+		v[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
+		v[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
+		v[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
+		v[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
+	}
+	UNROLL for (int i = 0; i < 4; i++) {
+		t[i] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x20);
+		t[i + 4] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x31);
+	}
+	UNROLL for (int i = 0; i < 8; i++)
+		v[i] = t[i];
+}
+
+#endif
