@@ -21,6 +21,8 @@ names=(
 	claimed_operations_pass_ggmls_tests
 	training_loses_as_on_the_cpu
 	without_a_card_the_cpu_goes_on
+	without_permission_the_cpu_goes_on
+	an_unknown_interface_is_said_and_the_cpu_goes_on
 	out_of_memory_is_said
 	declared_layouts_are_ggmls
 )
@@ -169,12 +171,57 @@ GGML_BACKEND_PATH=$backend ACCEL_DEVICE=/dev/accel/nowhere llama llama-simple \
 	grep -q '^loom: going on without the card: .*nowhere' "$tmp/err" && grep -q Once "$tmp/card"
 result $? "${names[7]}"
 
+# Root without its capabilities, as far as permissions go.
+unprivileged=()
+[ "$(id -u)" != 0 ] || unprivileged=(setpriv --bounding-set=-dac_override,-dac_read_search)
+touch "$tmp/accel0"
+chmod 0 "$tmp/accel0"
+GGML_BACKEND_PATH=$backend ACCEL_DEVICE=$tmp/accel0 "${unprivileged[@]}" \
+	tools/env/llama.sh run llama-simple -m "$model" -n 20 "Once upon" \
+	>"$tmp/card" 2>"$tmp/err" &&
+	grep -q '^loom: going on without the card: no permission for .*accel0' "$tmp/err" &&
+	grep -q Once "$tmp/card"
+status=$?
+grep -a '^loom:' "$tmp/err" | sed 's/^/# /'
+result $status "${names[8]}"
+
+# A ggml of another revision: what the backend asks for it says one more.
+cat >"$tmp/newer.c" <<'NEWER'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+#include "abi.h"
+const void *ggml_backend_reg_by_name(const char *name)
+{
+	static struct gg_reg newer;
+	const void *(*next)(const char *) = dlsym(RTLD_NEXT, "ggml_backend_reg_by_name");
+	const void *reg = next ? next(name) : NULL;
+	Dl_info caller;
+
+	if (!reg || !dladdr(__builtin_return_address(0), &caller) ||
+	    !strstr(caller.dli_fname, "libggml-loom"))
+		return reg;
+	memcpy(&newer, reg, sizeof(newer));
+	newer.api_version++;
+	return &newer;
+}
+NEWER
+gcc -shared -fPIC -Ilibaccel/ggml -o "$tmp/newer.so" "$tmp/newer.c" &&
+	LD_PRELOAD=$tmp/newer.so on_card llama-simple -m "$model" -n 20 "Once upon" \
+		>"$tmp/card" 2>"$tmp/err" &&
+	[ "$(grep -c '^loom:' "$tmp/err")" = 1 ] &&
+	grep -q '^loom: ggml .* revision .*: going on without the card' "$tmp/err" &&
+	grep -q Once "$tmp/card"
+status=$?
+grep -a '^loom:' "$tmp/err" | sed 's/^/# /'
+result $status "${names[9]}"
+
 device=sim:hbm=16M on_card llama-completion -m "$model" -n 20 -ngl 99 -c 131072 \
 	-fit off -no-cnv -p "Once" >/dev/null 2>"$tmp/err"
 status=$?
 grep -a '^loom:' "$tmp/err" | head -n 1 | sed 's/^/# /'
 [ $status -gt 0 ] && [ $status -lt 128 ] && grep -q '^loom: .*cannot allocate' "$tmp/err"
-result $? "${names[8]}"
+result $? "${names[10]}"
 
 cat >"$tmp/layout.c" <<'LAYOUT'
 #include <stdio.h>
@@ -210,4 +257,4 @@ gcc -DOURS -Ilibaccel/ggml -o "$tmp/ours" "$tmp/layout.c" &&
 	gcc -I"$(cat "$tmp/tree")/usr/include" -o "$tmp/theirs" "$tmp/layout.c" &&
 	"$tmp/ours" >"$tmp/a" && "$tmp/theirs" >"$tmp/b" && diff "$tmp/a" "$tmp/b" | sed 's/^/# /' &&
 	cmp -s "$tmp/a" "$tmp/b"
-result $? "${names[9]}"
+result $? "${names[11]}"

@@ -10,7 +10,8 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 model=${LOOM_LLAMA_MODEL:-../shared/data/stories260K.gguf}
 names=(the_text_is_the_cpus_on_the_card_of_the_vm a_graph_is_one_submission
-	the_reason_is_said_when_there_is_no_card)
+	the_reason_is_said_when_there_is_no_card
+	a_hang_in_a_token_is_a_failure_with_its_reason)
 
 result() {
 	n=$((n + 1))
@@ -54,3 +55,14 @@ in_vm --no-card -- "${environment[@]}" tools/env/llama.sh run "${args[@]}" \
 	-ngl 99 "The little dog" >"$tmp/card" 2>"$tmp/err" &&
 	cmp "$tmp/cpu" "$tmp/card" && grep -q '^loom: going on without the card: ' "$tmp/err"
 result $? "${names[2]}"
+
+# The card stops in the middle of a graph, some tokens into the text.
+in_vm --driver-opts job_timeout_ms=2000 --fault hang,after=2000 -- \
+	"${environment[@]}" tools/env/llama.sh run "${args[@]}" -ngl 99 \
+	"The little dog" >"$tmp/card" 2>"$tmp/err"
+status=$?
+echo "# status $status"
+grep -a '^loom: ' "$tmp/err" | head -n 3 | sed 's/^/# /'
+[ $status -gt 0 ] && [ $status -lt 124 ] && grep -q '^loom: .* has failed: ' "$tmp/err" &&
+	[ "$(wc -c <"$tmp/card")" -lt "$(wc -c <"$tmp/cpu")" ]
+result $? "${names[3]}"
