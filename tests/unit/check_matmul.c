@@ -558,6 +558,7 @@ static Suite *matmul_suite(void)
 #endif
 	suite_add_tcase(suite, numbers);
 
+	tcase_set_timeout(errors, 60);
 	tcase_add_loop_test(errors, test_mistake_is_reported_with_its_field, 0,
 			    NUM_MISTAKES);
 	tcase_add_loop_test(errors, test_hole_in_an_operand_is_a_fault, 0,
