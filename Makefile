@@ -25,7 +25,7 @@ CPPFLAGS := -D_GNU_SOURCE -Iuapi -Ilibaccel/include -Iqemu-device/core \
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	   -fno-omit-frame-pointer -O1
 
-.PHONY: all run check check-debug check-fast help clean
+.PHONY: all run check check-debug check-fast check-kernels check-static help clean
 .DEFAULT_GOAL := all
 
 include qemu-device/core/core.mk
@@ -71,6 +71,17 @@ check:
 check-debug:
 	@tools/env/setup.sh --debug-kernel all tests
 	@tests/run --boot debug $(if $(ONLY),--only '$(ONLY)')
+
+# Sparse, checkpatch and the like on the driver; part of `make check`.
+check-static:
+	@tools/env/packages.sh install host static
+	@bash tests/host/test-static.sh
+
+# The driver and the suites of the guest on other kernels; takes long.
+check-kernels:
+	@tools/env/packages.sh install kernels
+	@tools/env/setup.sh all tests
+	@tests/kernels.sh $(KERNELS)
 
 # The developer's loop: what needs no VM.
 check-fast: all tests

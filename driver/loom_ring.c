@@ -379,8 +379,7 @@ void loom_ring_watch(struct loom_ring *ring, struct loom_ring_watch *watch)
 	}
 	spin_unlock_irqrestore(&ring->lock, flags);
 	if (now.head)	/* of a card in reset it is noise, which does no harm */
-		now.progress = loom_read32(ring->ldev,
-				loom_ring_reg(ring, LOOM_QUEUE_PROGRESS));
+		now.progress = loom_ring_read(ring, LOOM_QUEUE_PROGRESS);
 	*watch = now;
 }
 

@@ -117,6 +117,11 @@ static inline u32 loom_ring_reg(const struct loom_ring *ring, u32 reg)
 	return LOOM_REG_QUEUE(ring->id, reg);
 }
 
+static inline u32 loom_ring_read(const struct loom_ring *ring, u32 reg)
+{
+	return loom_read32(ring->ldev, loom_ring_reg(ring, reg));
+}
+
 void loom_ring_retire(struct loom_ring *ring, int error);
 void loom_ring_ban(struct loom_ring *ring, u32 reason);
 void loom_ring_consume(struct loom_ring *ring);

@@ -185,8 +185,7 @@ static void loom_ring_dump_hw(struct loom_ring *ring,
 	unsigned int i;
 
 	for (i = 0; i < LOOM_COREDUMP_REGS; i++)
-		dump->regs[i] = loom_read32(ring->ldev,
-				loom_ring_reg(ring, i * sizeof(u32)));
+		dump->regs[i] = loom_ring_read(ring, i * sizeof(u32));
 }
 
 /* With stop_lock held, before anything is taken down. */

@@ -49,9 +49,9 @@ int loom_slots_get(struct loom_slots *slots)
 	long ret;
 
 	ret = wait_event_interruptible_timeout(slots->returned,
-			(slot = loom_slots_try(slots)) >= 0 ||
-			!atomic_read(&slots->leaving),
-			LOOM_SLOTS_PATIENCE);
+					       (slot = loom_slots_try(slots)) >= 0 ||
+					       !atomic_read(&slots->leaving),
+					       LOOM_SLOTS_PATIENCE);
 	if (ret < 0)
 		return ret;
 	/* The last to leave may have come between the two looks. */

@@ -158,11 +158,18 @@ static void fake_hbm_init(struct loom_device *ldev)
 	ttm_set_driver_manager(&ldev->ttm, LOOM_PL_HBM, &hbm->manager);
 }
 
+static void __iomem *fake_bar(size_t size)
+{
+	void *memory = vzalloc(size);
+
+	return (void __iomem __force *)memory;
+}
+
 static int fake_card_init(struct loom_device *ldev)
 {
-	ldev->hbm.cpu = (void __iomem __force *)vzalloc(FAKE_HBM_SIZE);
-	ldev->regs = (void __iomem __force *)vzalloc(SZ_1M);
-	ldev->doorbells = (void __iomem __force *)vzalloc(SZ_1M);
+	ldev->hbm.cpu = fake_bar(FAKE_HBM_SIZE);
+	ldev->regs = fake_bar(SZ_1M);
+	ldev->doorbells = fake_bar(SZ_1M);
 	ldev->reset_wq = alloc_ordered_workqueue("loom_kunit", 0);
 	if (!ldev->hbm.cpu || !ldev->regs || !ldev->doorbells || !ldev->reset_wq)
 		return -ENOMEM;

@@ -48,6 +48,12 @@ static u64 offset_of(struct loom_bo *bo, u64 pos)
 	return loom_hbm_offset(hbm, bo->ttm.resource, pos);
 }
 
+static bool has(struct loom_bo *bo, u64 page)
+{
+	return loom_hbm_resource_has(hbm, to_loom_hbm_resource(bo->ttm.resource),
+				     page);
+}
+
 static unsigned int count_blocks(struct loom_bo *bo)
 {
 	return list_count_nodes(&to_loom_hbm_resource(bo->ttm.resource)->blocks);
@@ -241,9 +247,7 @@ static void a_retired_page_is_given_to_nobody(struct kunit *test)
 	for (i = 0; i < PIECES; i++) {
 		bo[i] = create(PIECE);
 		missing += !bo[i];
-		if (bo[i])
-			KUNIT_EXPECT_FALSE(test, loom_hbm_resource_has(hbm,
-				to_loom_hbm_resource(bo[i]->ttm.resource), 5 * PIECE));
+		KUNIT_EXPECT_FALSE(test, bo[i] && has(bo[i], 5 * PIECE));
 	}
 	KUNIT_EXPECT_EQ(test, missing, 1u);
 	destroy_all(bo, PIECES);

@@ -61,7 +61,7 @@ create() {
 	printf 'build-root: making a root of %s (450 MiB; log: %s)\n' "$suite" "$root.log" >&2
 	as_root rm -rf "$root.stage"
 	as_root debootstrap --variant=minbase \
-		--include="$(compiler),make,libelf1t64,zlib1g,kmod,pahole" \
+		--include="$(compiler),make,libelf1t64,zlib1g,kmod,pahole,perl,python3" \
 		"$suite" "$root.stage" "$uri" >"$root.log" 2>&1 ||
 		die "debootstrap failed, see $root.log"
 	as_root mv "$root.stage" "$root"
