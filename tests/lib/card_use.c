@@ -113,7 +113,15 @@ static bool is_kernel_thread(const char *pid)
 	return bytes == 0;
 }
 
-/* Those that take turns as the kernel likes do not count. */
+/* "kworker/1:0", "kworker/u9:2"; but not "kworker/R-ttm", which belongs to a queue. */
+static bool is_worker(const char *comm)
+{
+	static const char prefix[] = "kworker/";
+
+	return !strncmp(comm, prefix, strlen(prefix)) && comm[strlen(prefix)] != 'R';
+}
+
+/* Workers come and go as the kernel likes: they do not count. */
 static long count_threads(void)
 {
 	DIR *dir = opendir("/proc");
@@ -129,7 +137,7 @@ static long count_threads(void)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
 		f = fopen(path, "r");
-		if (f && fgets(name, sizeof(name), f) && !strncmp(name, "kworker", 7))
+		if (f && fgets(name, sizeof(name), f) && is_worker(name))
 			threads--;
 		if (f)
 			fclose(f);

@@ -140,19 +140,4 @@ TEST(counter_rows_sum_to_the_total)
 	EXPECT(c.value[LOOM_PERF_JOBS] > 0);
 }
 
-/* Those of a display's master, and global names: an accelerator has neither. */
-TEST(ioctls_of_displays_are_refused)
-{
-	struct drm_unique unique = { 0 };
-	struct drm_auth auth = { 0 };
-	struct drm_gem_flink flink = { 0 };
-	int fd = t_open();
-
-	EXPECT_ERR(t_ioctl(fd, DRM_IOCTL_GET_UNIQUE, &unique), EACCES);
-	EXPECT_ERR(t_ioctl(fd, DRM_IOCTL_GET_MAGIC, &auth), EACCES);
-	EXPECT_ERR(t_ioctl(fd, DRM_IOCTL_AUTH_MAGIC, &auth), EACCES);
-	EXPECT_ERR(t_ioctl(fd, DRM_IOCTL_SET_MASTER, NULL), EACCES);
-	EXPECT_ERR(t_ioctl(fd, DRM_IOCTL_GEM_FLINK, &flink), EACCES);
-}
-
 TAP_MAIN()

@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The driver comes and goes, again and again: bound and unbound, loaded and unloaded.
+# Each time the card works afterwards, and in the end memory and threads are as they
+# were.  LOOM_LOOPS sets how often.
+set -u
+cd "$(dirname "$0")/../.." || exit
+loops=${LOOM_LOOPS:-5}
+slot=$(basename "$(readlink -f /sys/class/accel/accel0/device)")
+driver=/sys/bus/pci/drivers/loom
+node=/dev/accel/accel0
+slack=8192	# KiB that the kernel's caches may have grown by
+n=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+# result STATUS NAME
+result() {
+	n=$((n + 1))
+	[ "$1" = 0 ] || sed 's/^/# /' "$out"
+	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
+}
+
+# eventually COMMAND... - wait for a condition, a minute at most
+eventually() {
+	local i
+	for i in $(seq 600); do
+		"$@" && return
+		sleep 0.1
+	done
+	echo "never: $*" >>"$out"
+	return 1
+}
+
+gone() { [ ! -e $node ]; }
+there() { [ -c $node ]; }
+
+card_works() {
+	eventually there &&
+		build/bin/tests/test_queue submit_case_works_unspoilt >>"$out" 2>&1
+}
+
+# KiB that cannot be taken back, as far as it is the kernel's own
+memory() {
+	awk '/^(SUnreclaim|KernelStack|PageTables|VmallocUsed|Percpu):/ { sum += $2 }
+	     END { print sum }' /proc/meminfo
+}
+
+# The kernel's threads, but for workers that come and go as it likes
+threads() { ps --ppid 2 -o comm= | grep -vc '^kworker/[0-9u]'; }
+threads_returned() { [ "$(threads)" -le "$threads_before" ]; }
+
+# often COUNT ROUND - a round to begin with, then COUNT with a look at what is left
+often() {
+	local i memory_before memory_after
+	: >"$out"
+	"$2" || return
+	threads_before=$(threads)
+	memory_before=$(memory)
+	for i in $(seq "$1"); do
+		"$2" || { echo "round $i of $1" >>"$out"; return 1; }
+	done
+	eventually threads_returned || return
+	memory_after=$(memory)
+	echo "# $1 times: $threads_before threads, $memory_before KiB before, $memory_after KiB after"
+	[ $((memory_after - memory_before)) -lt $slack ]
+}
+
+bind_round() {
+	echo "$slot" >$driver/unbind && eventually gone && echo "$slot" >$driver/bind &&
+		card_works
+}
+
+# The file that is loaded is the one for this kernel.
+find_module() {
+	for module in build/module*/loom.ko; do
+		[ "$(modinfo -F vermagic $module 2>/dev/null | cut -d' ' -f1)" = "$(uname -r)" ] &&
+			return
+	done
+	return 1
+}
+
+load_round() {
+	rmmod loom && eventually gone && insmod "$module" "${parameters[@]}" && card_works
+}
+
+echo "TAP version 13"
+echo "1..2"
+often "$loops" bind_round
+result $? "card_works_after_each_bind"
+
+if find_module; then
+	parameters=()
+	for file in /sys/module/loom/parameters/*; do
+		parameters+=("$(basename "$file")=$(cat "$file")")
+	done
+	often "$loops" load_round
+	result $? "card_works_after_each_load"
+else
+	n=$((n + 1))
+	echo "ok $n card_works_after_each_load # SKIP no loom.ko in build/ is for $(uname -r)"
+fi
