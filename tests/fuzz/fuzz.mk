@@ -81,4 +81,4 @@ tests: $(FUZZ_IOCTL)
 .PHONY: fuzz-ioctl
 fuzz-ioctl:
 	@tools/env/setup.sh --debug-kernel all tests
-	@tests/fuzz/run-ioctl.sh $(FUZZ_TIME)
+	@tests/fuzz/run-ioctl.sh --debug-kernel $(FUZZ_TIME)

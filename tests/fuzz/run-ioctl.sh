@@ -1,19 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# run-ioctl.sh - fuzz the driver's ioctls in a VM, on the debug kernel if there is one
+# run-ioctl.sh - fuzz the driver's ioctls in a VM
 set -u
 cd "$(dirname "$0")/../.." || exit
 
 usage() {
 	cat <<USAGE
-usage: run-ioctl.sh SECONDS [OPTION...]
+usage: run-ioctl.sh [--debug-kernel] SECONDS [OPTION...]
 
-Runs build/bin/fuzz_ioctl with these options in a VM for so long.  The debug kernel
-is used when tools/env/setup.sh --debug-kernel has built it.
+Runs build/bin/fuzz_ioctl with these options in a VM for so long, on the stock kernel
+or on the one that tools/env/setup.sh --debug-kernel builds.
 USAGE
 }
 
+debug=false
+if [ "${1:-}" = --debug-kernel ]; then
+	debug=true
+	shift
+fi
 case ${1:-} in
 -h | --help) usage; exit 0 ;;
 [1-9]*) seconds=$1; shift ;;
@@ -24,11 +29,10 @@ esac
 # many: they are given up early, but not those of a slow host.
 vm=(--timeout $((seconds * 3 + 1200)) --device-opts hbm-size=256M)
 leaks=true
-if tools/env/debug-kernel.sh --print-dir >/dev/null 2>&1 && [ -e build/module-debug/loom.ko ]; then
+if $debug; then
 	vm+=(--debug-kernel --driver-opts job_timeout_ms=5000)
 	leaks="bash tests/debug/test-leaks.sh"
 else
-	echo "# the stock kernel: tools/env/setup.sh --debug-kernel builds the other"
 	vm+=(--driver-opts job_timeout_ms=2000)
 fi
 exec tools/loom-vm "${vm[@]}" -- sh -c \
