@@ -529,7 +529,9 @@ struct dma_fence *loom_bind_push(struct loom_bind *bind, struct drm_exec *exec,
 {
 	struct loom_vm *vm = bind->vm;
 	struct dma_fence *done;
+	bool cookie;
 
+	cookie = dma_fence_begin_signalling();
 	drm_sched_job_arm(&bind->base);
 	done = &bind->base.s_fence->finished;
 	drm_gpuvm_resv_add_fence(&vm->base, exec, done, usage,
@@ -537,6 +539,7 @@ struct dma_fence *loom_bind_push(struct loom_bind *bind, struct drm_exec *exec,
 	dma_fence_put(vm->last_bind);
 	vm->last_bind = dma_fence_get(done);
 	drm_sched_entity_push_job(&bind->base);
+	dma_fence_end_signalling(cookie);
 	return done;
 }
 

@@ -290,16 +290,19 @@ static struct dma_fence *loom_copy_push(struct loom_copy *copy,
 {
 	struct loom_copy_job *job, *next;
 	struct dma_fence *done = NULL;
+	bool cookie;
 
 	/* What was written through write-combined mappings goes first. */
 	wmb();
 	mutex_lock(&copy->lock);
+	cookie = dma_fence_begin_signalling();
 	list_for_each_entry_safe(job, next, jobs, link) {
 		drm_sched_job_arm(&job->base);
 		dma_fence_put(done);
 		done = dma_fence_get(&job->base.s_fence->finished);
 		drm_sched_entity_push_job(&job->base);
 	}
+	dma_fence_end_signalling(cookie);
 	mutex_unlock(&copy->lock);
 	return done;
 }

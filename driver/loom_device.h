@@ -97,6 +97,8 @@ struct loom_reset_state {
 	unsigned int count;
 	/** @streak: own resets since a job went well */
 	unsigned int streak;
+	/** @cookie: of dma_fence_begin_signalling(), of who has written reset_lock */
+	bool cookie;
 	/** @work: does a reset */
 	struct work_struct work;
 	/** @why: what @work says */

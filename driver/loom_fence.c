@@ -5,6 +5,10 @@
  * Only the scheduler sees these; what leaves the driver is its finished fence.
  * A fence is allocated with the job and initialised when the job goes to the
  * card, where nothing may be allocated any more.
+ *
+ * Code that signals fences, that others wait for to signal one, or that has made one
+ * visible (from arming a job to pushing it) is within dma_fence_begin_signalling():
+ * lockdep then knows that it must not wait for memory.  Interrupts need none.
  */
 #include <linux/build_bug.h>
 #include <linux/slab.h>

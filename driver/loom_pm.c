@@ -15,7 +15,6 @@
  * Asleep, all CPU mappings are gone; the next touch is a fault and wakes the card.
  * Whoever else reaches for the hardware meanwhile, in loom_device_hw_get(), waits.
  */
-#include <linux/dma-fence.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 
@@ -31,11 +30,8 @@
 static int loom_pm_sleep(struct device *dev)
 {
 	struct loom_device *ldev = pci_get_drvdata(to_pci_dev(dev));
-	bool cookie;
 
-	cookie = dma_fence_begin_signalling();
 	loom_reset_begin(ldev, true);
-	dma_fence_end_signalling(cookie);
 	loom_reset_sleep(ldev);
 	return 0;
 }

@@ -21,6 +21,7 @@
  * loom_ring.stop_lock and in any dma_resv; within it only spinlocks are taken.
  */
 #include <linux/delay.h>
+#include <linux/dma-fence.h>
 #include <linux/mm.h>
 #include <linux/pci.h>
 
@@ -38,6 +39,23 @@
 #define LOOM_RESET_STREAK	5
 /* How long the PCI core may take to recover a slot. */
 #define LOOM_RESET_PATIENCE	(10 * HZ)
+
+/* Between these two nobody else touches the hardware, and fences depend on us. */
+static void loom_reset_lock(struct loom_device *ldev)
+{
+	bool cookie = dma_fence_begin_signalling();
+
+	down_write(&ldev->reset_lock);
+	ldev->reset.cookie = cookie;
+}
+
+static void loom_reset_unlock(struct loom_device *ldev)
+{
+	bool cookie = ldev->reset.cookie;
+
+	up_write(&ldev->reset_lock);
+	dma_fence_end_signalling(cookie);
+}
 
 /* The steps --------------------------------------------------------------- */
 
@@ -95,7 +113,7 @@ static void loom_reset_finish(struct loom_device *ldev, bool ok)
  */
 void loom_reset_begin(struct loom_device *ldev, bool alive)
 {
-	down_write(&ldev->reset_lock);
+	loom_reset_lock(ldev);
 	if (!loom_device_is_wedged(ldev))
 		loom_reset_prepare(ldev, alive);
 }
@@ -111,7 +129,7 @@ int loom_reset_end(struct loom_device *ldev, bool ok)
 {
 	if (!loom_device_is_wedged(ldev))
 		loom_reset_finish(ldev, ok);
-	up_write(&ldev->reset_lock);
+	loom_reset_unlock(ldev);
 	return loom_device_is_wedged(ldev) ? -EIO : 0;
 }
 
@@ -166,13 +184,13 @@ void loom_reset_sleep(struct loom_device *ldev)
 {
 	loom_reset_leave(ldev);
 	WRITE_ONCE(ldev->reset.asleep, true);
-	up_write(&ldev->reset_lock);
+	loom_reset_unlock(ldev);
 }
 
 /* It can be programmed again; loom_reset_end() must follow. */
 void loom_reset_wake(struct loom_device *ldev)
 {
-	down_write(&ldev->reset_lock);
+	loom_reset_lock(ldev);
 	loom_reset_come_back(ldev);
 	WRITE_ONCE(ldev->reset.asleep, false);
 	wake_up_all(&ldev->reset.thawed);
@@ -181,7 +199,7 @@ void loom_reset_wake(struct loom_device *ldev)
 /* The link is down: keep everybody from the card until loom_reset_thaw(). */
 void loom_reset_freeze(struct loom_device *ldev)
 {
-	down_write(&ldev->reset_lock);
+	loom_reset_lock(ldev);
 	if (!loom_device_is_wedged(ldev) && !ldev->reset.frozen) {
 		loom_reset_prepare(ldev, false);
 		loom_reset_leave(ldev);
@@ -189,20 +207,20 @@ void loom_reset_freeze(struct loom_device *ldev)
 		queue_delayed_work(system_wq, &ldev->reset.give_up,
 				   LOOM_RESET_PATIENCE);
 	}
-	up_write(&ldev->reset_lock);
+	loom_reset_unlock(ldev);
 }
 
 /* The link is up again, or will never be (@ok false: the card is wedged). */
 void loom_reset_thaw(struct loom_device *ldev, bool ok)
 {
-	down_write(&ldev->reset_lock);
+	loom_reset_lock(ldev);
 	if (ldev->reset.frozen) {
 		loom_reset_come_back(ldev);
 		WRITE_ONCE(ldev->reset.frozen, false);
 		atomic_inc(&ldev->stats.resets);
 		loom_reset_finish(ldev, ok && !loom_device_reset_hw(ldev));
 	}
-	up_write(&ldev->reset_lock);
+	loom_reset_unlock(ldev);
 	wake_up_all(&ldev->reset.thawed);
 }
 
@@ -259,19 +277,16 @@ static void loom_reset_locked(struct loom_device *ldev, const char *why)
 void loom_reset_device(struct loom_device *ldev, unsigned int seen,
 		       const char *why)
 {
-	bool cookie;
 	int idx;
 
 	if (!drm_dev_enter(&ldev->drm, &idx))
 		return;
-	cookie = dma_fence_begin_signalling();
-	down_write(&ldev->reset_lock);
+	loom_reset_lock(ldev);
 	/* Somebody else's reset may have done for this one. */
 	if (loom_reset_count(ldev) == seen && !loom_device_is_wedged(ldev) &&
 	    !loom_reset_is_closed(ldev))
 		loom_reset_locked(ldev, why);
-	up_write(&ldev->reset_lock);
-	dma_fence_end_signalling(cookie);
+	loom_reset_unlock(ldev);
 	drm_dev_exit(idx);
 }
 

@@ -291,9 +291,12 @@ static bool loom_ring_has_failed(struct loom_ring *ring)
 static void loom_ring_recover_work(struct work_struct *work)
 {
 	struct loom_ring *ring = container_of(work, struct loom_ring, recover);
+	bool cookie;
 
+	cookie = dma_fence_begin_signalling();
 	if (loom_ring_has_failed(ring))
 		loom_ring_stop(ring, LOOM_RING_STOP_FAULT);
+	dma_fence_end_signalling(cookie);
 }
 
 /* Have a ring that the card stopped taken down soon. */

@@ -246,20 +246,32 @@ static void loom_submit_push_job(struct loom_submit *submit, u32 i,
 	drm_sched_entity_push_job(job);
 }
 
+/* A fence that somebody can see must signal, so nothing here may wait for one. */
+static void loom_submit_push_jobs(struct loom_submit *submit,
+				  struct loom_submit_lock *lock)
+{
+	bool cookie;
+	u32 i;
+
+	/* What the caller wrote through write-combined mappings goes first. */
+	wmb();
+	cookie = dma_fence_begin_signalling();
+	for (i = 0; i < submit->num_jobs; i++)
+		loom_submit_push_job(submit, i, lock);
+	dma_fence_end_signalling(cookie);
+}
+
 static int loom_submit_push(struct loom_submit *submit)
 {
 	struct loom_submit_lock lock;
 	int ret;
-	u32 i;
 
 	ret = loom_submit_lock(&lock, submit->queue->vm);
 	if (ret)
 		return ret;
 	ret = loom_submit_add_moves(submit, &lock);
-	/* What the caller wrote through write-combined mappings goes first. */
-	wmb();
-	for (i = 0; !ret && i < submit->num_jobs; i++)
-		loom_submit_push_job(submit, i, &lock);
+	if (!ret)
+		loom_submit_push_jobs(submit, &lock);
 	loom_submit_unlock(&lock);
 	return ret;
 }

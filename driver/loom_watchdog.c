@@ -15,6 +15,7 @@
  * In passing it picks up completions whose interrupt got lost: those that two looks
  * see, LOOM_WATCHDOG_SOON apart.
  */
+#include <linux/dma-fence.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
 
@@ -132,13 +133,14 @@ static void loom_watchdog_work(struct work_struct *work)
 	struct loom_device *ldev = container_of(to_delayed_work(work),
 						struct loom_device, watchdog);
 	struct loom_watchdog_ring *ring = ldev->watched;
-	bool busy = false, soon = false;
+	bool cookie, busy = false, soon = false;
 	unsigned int i;
 	int victim, idx;
 
 	/* Unplugging stops all rings itself. */
 	if (!drm_dev_enter(&ldev->drm, &idx))
 		return;
+	cookie = dma_fence_begin_signalling();
 	for (i = 0; i < ldev->hw.num_queues; i++) {
 		busy |= loom_watchdog_look(ldev, i, &ring[i]);
 		soon |= ring[i].seen.unseen;
@@ -146,6 +148,7 @@ static void loom_watchdog_work(struct work_struct *work)
 	victim = loom_watchdog_choose(ldev, ring);
 	if (victim >= 0)
 		loom_watchdog_bite(ldev, ring, victim);
+	dma_fence_end_signalling(cookie);
 	drm_dev_exit(idx);
 	if (soon)
 		mod_delayed_work(ldev->reset_wq, &ldev->watchdog,
