@@ -16,6 +16,8 @@ set -eu -o pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 suite=trixie
 tested=6.12.117
+# How many files of it are compiled, to say how far we are.
+files=1450
 config=$top/tools/env/debug-kernel.config
 suite_apt=$top/tools/env/suite-apt.sh
 packages=$top/tools/env/packages.sh
@@ -136,9 +138,26 @@ configure() {
 	check_config
 }
 
+# Say how far the compilation is, every tenth of it, for as long as we live.
+say_progress() {
+	local percent told=0
+	while sleep 5 && kill -0 $$ 2>/dev/null; do
+		percent=$(($(grep -c '^  CC' "$log") * 100 / files))
+		[ $percent -ge $((told + 10)) ] && [ $percent -lt 100 ] || continue
+		told=$((percent / 10 * 10))
+		say "$told % compiled"
+	done
+}
+
 compile() {
-	say "compiling with $jobs jobs (log: $log)"
-	run "compiling" kernel_make -j "$jobs" LOCALVERSION=-loom-debug vmlinux modules
+	local progress status=0
+	say "compiling about $files files with $jobs jobs (log: $log)"
+	say_progress 8>&- &
+	progress=$!
+	(run "compiling" kernel_make -j "$jobs" LOCALVERSION=-loom-debug vmlinux modules) ||
+		status=$?
+	kill $progress
+	return $status
 }
 
 # Give the finished build the shape that the head describes.  Objects are not
