@@ -56,6 +56,8 @@ static int loom_device_init_pci(struct loom_device *ldev, struct pci_dev *pdev)
 	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(LOOM_DMA_BITS));
 	if (ret)
 		return ret;
+	/* The card works by pages and takes them one by one. */
+	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
 	ldev->regs = pcim_iomap_region(pdev, LOOM_BAR_REGS, "loom-regs");
 	if (IS_ERR(ldev->regs))
 		return PTR_ERR(ldev->regs);
