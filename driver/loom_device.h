@@ -107,7 +107,7 @@ struct loom_reset_state {
 	struct work_struct wedged_work;
 	/** @away: HBM does not answer the CPU; written with reset_lock */
 	bool away;
-	/** @asleep: the card is in D3; written with reset_lock */
+	/** @asleep: it is in D3, or the PCI core resets it; written with reset_lock */
 	bool asleep;
 	/** @frozen: the PCI core is recovering the slot; written with reset_lock */
 	bool frozen;

@@ -18,12 +18,16 @@
 #include "loom_pcierr.h"
 #include "loom_reset.h"
 
+/*
+ * In between the PCI core takes locks under which others allocate memory, so the
+ * card is closed meanwhile as in its sleep, without reset_lock.
+ */
 static void loom_pcierr_reset_prepare(struct pci_dev *pdev)
 {
 	struct loom_device *ldev = pci_get_drvdata(pdev);
 
 	loom_reset_begin(ldev, true);
-	loom_reset_leave(ldev);
+	loom_reset_sleep(ldev);
 }
 
 /* Whatever reset the card, its registers are at their defaults now. */
@@ -32,7 +36,7 @@ static void loom_pcierr_reset_done(struct pci_dev *pdev)
 	struct loom_device *ldev = pci_get_drvdata(pdev);
 
 	atomic_inc(&ldev->stats.resets);
-	loom_reset_come_back(ldev);
+	loom_reset_wake(ldev);
 	if (!loom_reset_end(ldev, !loom_device_reset_hw(ldev)))
 		drm_info(&ldev->drm, "back after a reset\n");
 }

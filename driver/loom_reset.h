@@ -18,8 +18,6 @@ void loom_reset_schedule(struct loom_device *ldev, const char *why);
 void loom_reset_begin(struct loom_device *ldev, bool alive);
 int loom_reset_end(struct loom_device *ldev, bool ok);
 
-void loom_reset_leave(struct loom_device *ldev);
-void loom_reset_come_back(struct loom_device *ldev);
 void loom_reset_sleep(struct loom_device *ldev);
 void loom_reset_wake(struct loom_device *ldev);
 void loom_reset_gate(struct loom_device *ldev);
