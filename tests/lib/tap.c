@@ -14,7 +14,7 @@
 #define TAP_EXIT_PASS		0
 #define TAP_EXIT_FAIL		1
 #define TAP_EXIT_SKIP		4	/* kselftest's KSFT_SKIP */
-#define TAP_TIMEOUT_S		120
+#define TAP_TIMEOUT_S		120	/* times $TAP_PATIENCE */
 
 static struct tap_test *tap_first;
 static struct tap_test **tap_tail = &tap_first;
@@ -63,6 +63,14 @@ _Noreturn void tap_skip(const char *fmt, ...)
 	_exit(TAP_EXIT_SKIP);
 }
 
+/* Seconds that a test may take; more where everything is slow. */
+static unsigned int tap_timeout(void)
+{
+	const char *patience = getenv("TAP_PATIENCE");
+
+	return TAP_TIMEOUT_S * (patience ? (unsigned int)atoi(patience) : 1);
+}
+
 static int tap_run_child(const struct tap_test *test)
 {
 	int status;
@@ -73,7 +81,7 @@ static int tap_run_child(const struct tap_test *test)
 	if (pid < 0)
 		return TAP_EXIT_FAIL;
 	if (!pid) {
-		alarm(TAP_TIMEOUT_S);
+		alarm(tap_timeout());
 		test->fn();
 		fflush(stdout);
 		_exit(TAP_EXIT_PASS);

@@ -16,6 +16,7 @@ _CHUNK = 32 << 10           # DATA_MAX in guest-init.c
 _TICK = 0.1                 # seconds between looks at the kernel's log
 _SLOW_BOOT = 10             # seconds until we say that it takes long
 _MAX_BOOT = 180
+_MAX_DEBUG_BOOT = 600      # with all its checks
 
 
 class BootFailed(errors.Problem):
@@ -51,13 +52,14 @@ class Session:
     def run(self):
         """Return the command's exit status."""
         told = False
+        patience = _MAX_DEBUG_BOOT if self._options.debug_kernel else _MAX_BOOT
         if self._options.incoming:
             self._command_runs()
         while self._status is None:
             self._step()
             elapsed = time.monotonic() - self._began
-            if not self._running and elapsed > _MAX_BOOT:
-                raise BootFailed(f"the VM did not boot in {_MAX_BOOT} s")
+            if not self._running and elapsed > patience:
+                raise BootFailed(f"the VM did not boot in {patience} s")
             if not self._running and elapsed > _SLOW_BOOT and not told:
                 told = True
                 # For people only: to scripts, stderr is the command's alone.
