@@ -59,7 +59,7 @@ debug=false
 steps=5
 case ${1:-} in
 -h | --help) usage; exit 0 ;;
---debug-kernel) debug=true; steps=7; shift ;;
+--debug-kernel) debug=true; steps=$((steps + 2)); shift ;;
 esac
 
 mkdir -p "$logs" 2>/dev/null && [ -w "$logs" ] || {
@@ -79,7 +79,7 @@ fuzz=false
 if [[ " $* " == *" tests "* ]]; then
 	purposes+=(fuzz)
 	fuzz=true
-	steps=6
+	steps=$((steps + 1))
 fi
 
 begin "packages" $logs/packages.log
@@ -118,7 +118,7 @@ quiet tools/env/module.sh || failed
 end
 
 if $debug; then
-	begin "debug kernel; the first time about 15 minutes" $logs/debug-kernel.log
+	begin "debug kernel; the first time about 20 minutes" $logs/debug-kernel.log
 	: >"$log"
 	watched tools/env/debug-kernel.sh || failed
 	end
