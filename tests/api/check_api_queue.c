@@ -78,7 +78,7 @@ START_TEST(test_bad_submissions_are_refused)
 	t_err(-EINVAL, accel_submit_ex(t.q, &info, NULL));
 	t_says("was not submitted");
 	info.num_waits = 0;
-	info.pad = 1;
+	info.flags = 1u << 31;
 	t_err(-EINVAL, accel_submit_ex(t.q, &info, NULL));
 	t_close(&other);
 	t_close(&t);
