@@ -194,6 +194,17 @@ static uint32_t slot_fill(struct loom_exec *ex, struct loom_tlb_slot *slot,
 	return LOOM_ERR_NONE;
 }
 
+/* Without a branch for each: compilers make vector code of it. */
+static bool eight_follow(const uint64_t *pte)
+{
+	uint64_t other = 0;
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		other |= (pte[i + 1] - pte[i]) ^ LOOM_PAGE_SIZE;
+	return !other;
+}
+
 /*
  * How many of the next @max pages follow page @i in memory, with the same
  * rights.  If the last one is all right, so are those before it.
@@ -204,6 +215,8 @@ static uint64_t pages_in_order(const struct loom_core *core,
 {
 	uint64_t n = 0, end = loom_min(max, LOOM_PT_ENTRIES - 1ull - i);
 
+	while (n + 8 <= end && eight_follow(&slot->pte[i + n]))
+		n += 8;
 	while (n < end &&
 	       slot->pte[i + n + 1] == slot->pte[i + n] + LOOM_PAGE_SIZE)
 		n++;
