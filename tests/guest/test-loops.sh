@@ -1,12 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The driver comes and goes, again and again: bound and unbound, loaded and unloaded.
-# Each time the card works afterwards, and in the end memory and threads are as they
-# were.  LOOM_LOOPS sets how often.
+# The driver comes and goes, again and again: bound and unbound, loaded and unloaded,
+# and the card taken away while programs work.  Each time the card works afterwards,
+# and in the end memory and threads are as they were.
+#
+# LOOM_LOOPS sets how often; the full numbers are 100, and 50 for the last.
 set -u
 cd "$(dirname "$0")/../.." || exit
 loops=${LOOM_LOOPS:-5}
+unplugs=${LOOM_UNPLUGS:-$loops}
 slot=$(basename "$(readlink -f /sys/class/accel/accel0/device)")
 driver=/sys/bus/pci/drivers/loom
 node=/dev/accel/accel0
@@ -35,6 +38,9 @@ eventually() {
 
 gone() { [ ! -e $node ]; }
 there() { [ -c $node ]; }
+no_load() { ! pgrep -x test_soak >/dev/null; }
+# It starts eight, and some end all the time.
+load_works() { [ "$(pgrep -xc test_soak)" -gt 4 ]; }
 
 card_works() {
 	eventually there &&
@@ -85,8 +91,18 @@ load_round() {
 	rmmod loom && eventually gone && insmod "$module" "${parameters[@]}" && card_works
 }
 
+unplug_round() {
+	LOOM_SOAK_JOBS=100000000 build/bin/tests/test_soak >/dev/null 2>&1 &
+	eventually load_works && sleep 0.2 && echo 1 >/sys/bus/pci/devices/"$slot"/remove
+	local status=$?
+	eventually no_load || { pkill -KILL -x test_soak; status=1; }
+	wait
+	echo 1 >/sys/bus/pci/rescan
+	card_works && return $status
+}
+
 echo "TAP version 13"
-echo "1..2"
+echo "1..3"
 often "$loops" bind_round
 result $? "card_works_after_each_bind"
 
@@ -101,3 +117,6 @@ else
 	n=$((n + 1))
 	echo "ok $n card_works_after_each_load # SKIP no loom.ko in build/ is for $(uname -r)"
 fi
+
+often "$unplugs" unplug_round
+result $? "card_works_after_each_removal_under_load"

@@ -17,6 +17,9 @@ _APPEND = (
     # The host may be too busy to run a processor of the guest for a while;
     # neither the clock nor RCU should take that for a fault.
     "tsc=reliable no_timer_check rcupdate.rcu_cpu_stall_timeout=60 "
+    # The e820 map reserves what is below 1 TiB for HyperTransport, where q35 has its
+    # 64-bit window: the card's HBM would find no room when the bus is scanned again.
+    "pci=no_e820 "
     # Of the debug kernel: KUnit suites run when their module is loaded.
     "kunit.enable=1"
 )
