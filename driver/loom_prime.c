@@ -16,6 +16,9 @@
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_gem_ttm_helper.h>
@@ -83,11 +86,27 @@ void loom_prime_unpin(struct drm_gem_object *obj)
 		drm_gpuvm_bo_gem_evict(obj, true);
 }
 
+/*
+ * The pages for an importer, in segments that all take: nobody tells which device
+ * it is, and one that says nothing of segments takes 64 KiB.
+ */
 struct sg_table *loom_prime_get_sg_table(struct drm_gem_object *obj)
 {
 	struct ttm_tt *tt = to_loom_bo(obj)->ttm.ttm;
+	struct sg_table *sgt;
+	int ret;
 
-	return drm_prime_pages_to_sg(obj->dev, tt->pages, tt->num_pages);
+	sgt = kmalloc(sizeof(*sgt), GFP_KERNEL);
+	if (!sgt)
+		return ERR_PTR(-ENOMEM);
+	ret = sg_alloc_table_from_pages_segment(sgt, tt->pages, tt->num_pages, 0,
+						(u64)tt->num_pages << PAGE_SHIFT,
+						SZ_64K, GFP_KERNEL);
+	if (ret) {
+		kfree(sgt);
+		return ERR_PTR(ret);
+	}
+	return sgt;
 }
 
 /* A mapping of an imported object is one of the exporter's. */
