@@ -109,6 +109,8 @@ static void load_end(struct load *load, uint32_t value)
 	submit_repeatable(load, load->worker, FREE_CMDS, end, freed);
 	EXPECT_OK(t_wait(card->fd, load->waiting, 60000));
 	EXPECT_EQ(t_fence_status(card->fd, load->waiting), 1);
+	/* That it has set the event does not mean that it is over. */
+	EXPECT_OK(t_wait(card->fd, freed, 60000));
 	expect_filled(load, WORKER_VA, value);
 	expect_filled(load, WAITER_VA, ~value);
 }
