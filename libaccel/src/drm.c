@@ -408,10 +408,14 @@ static int drm_queue_wait(struct accel_queue *base, uint64_t point,
 {
 	struct drm_device *drm = to_drm(base->dev);
 	struct drm_queue *q = to_drm_queue(base);
+	int64_t deadline = deadline_ns(timeout_ns);
 	int rc;
 
-	rc = drmSyncobjTimelineWait(drm->fd, &q->syncobj, &point, 1,
-				    deadline_ns(timeout_ns), 0, NULL);
+	/* The kernel counts in ticks and may be one early. */
+	do {
+		rc = drmSyncobjTimelineWait(drm->fd, &q->syncobj, &point, 1,
+					    deadline, 0, NULL);
+	} while (rc == -ETIME && deadline_ns(0) < deadline);
 	if (!rc || rc == -ETIME)
 		return rc;
 	errno = -rc;

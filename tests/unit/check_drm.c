@@ -40,6 +40,8 @@ static struct {
 	struct drm_loom_sync_op syncs[64][65];
 	uint64_t wait_point;
 	int wait_result;
+	/* So many waits end before their time. */
+	int early;
 	struct drm_loom_queue_state state;
 } kernel;
 
@@ -185,6 +187,8 @@ int drmSyncobjTimelineWait(int fd, uint32_t *handles, uint64_t *points,
 	if (fails())
 		return -errno;
 	kernel.wait_point = *points;
+	if (kernel.early && kernel.early--)
+		return -ETIME;
 	return kernel.wait_result;
 }
 
@@ -531,6 +535,22 @@ START_TEST(test_wait_explains_the_state)
 }
 END_TEST
 
+START_TEST(test_wait_does_not_end_early)
+{
+	struct bench b;
+	uint64_t point;
+
+	bench_open(&b);
+	ck_assert_int_eq(accel_submit(b.q, b.cb, &point), 0);
+	kernel.early = 3;
+	ck_assert_int_eq(accel_wait(b.q, point, 0), -ETIME);
+	ck_assert_int_eq(kernel.early, 2);
+	ck_assert_int_eq(accel_wait(b.q, point, INT64_C(60000000000)), 0);
+	ck_assert_int_eq(kernel.early, 0);
+	bench_close(&b);
+}
+END_TEST
+
 START_TEST(test_submit_to_a_queue_that_failed_meanwhile)
 {
 	struct bench b;
@@ -644,6 +664,7 @@ int main(void)
 	tcase_add_test(tc, test_errors_of_objects);
 	tcase_add_test(tc, test_submit_waits_first_and_signals_last);
 	tcase_add_test(tc, test_wait_explains_the_state);
+	tcase_add_test(tc, test_wait_does_not_end_early);
 	tcase_add_test(tc, test_submit_to_a_queue_that_failed_meanwhile);
 	tcase_add_test(tc, test_high_priority_needs_a_capability);
 	tcase_add_test(tc, test_any_call_may_fail);
