@@ -25,7 +25,7 @@ static inline unsigned int loom_ring_index(__u64 number, __u64 base)
 /* What the doorbell says when @emitted is the newest job. */
 static inline __u32 loom_ring_tail(__u64 emitted, __u64 base)
 {
-	return emitted - base;
+	return (emitted - base) & 0xffffffff;
 }
 
 /*
