@@ -15,8 +15,8 @@ _APPEND = (
     "console=ttyS0 loglevel=7 printk.devkmsg=on panic=-1 "
     "mitigations=off init_on_alloc=0 audit=0 apparmor=0 cryptomgr.notests "
     # The host may be too busy to run a processor of the guest for a while;
-    # neither the clock nor RCU should take that for a fault.
-    "tsc=reliable no_timer_check rcupdate.rcu_cpu_stall_timeout=60 "
+    # neither the clock nor RCU nor the watchdog should take that for a fault.
+    "tsc=reliable no_timer_check rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=60 "
     # The e820 map reserves what is below 1 TiB for HyperTransport, where q35 has its
     # 64-bit window: the card's HBM would find no room when the bus is scanned again.
     "pci=no_e820 "
