@@ -62,13 +62,10 @@ run:
 	@tools/env/setup.sh all
 	@tools/loom-vm -- $(BIN)/loom-train $(TRAIN)
 
-# Wanted, and needed for the suites that are.
-WITH_DEBUG_KERNEL = $(if $(filter-out d% *% vm/test-d% vm/*%,$(ONLY)),,$(filter 1,$(LOOM_DEBUG_KERNEL)))
-
 # All tests; ONLY picks suites by pattern, for instance ONLY='guest/*'.
 # LOOM_DEBUG_KERNEL=1 adds those on the debug kernel.
 check:
-	@tools/env/setup.sh $(if $(WITH_DEBUG_KERNEL),--debug-kernel) all tests
+	@tools/env/setup.sh $(if $(filter 1,$(LOOM_DEBUG_KERNEL)),--debug-kernel) all tests
 	@tests/run $(if $(ONLY),--only '$(ONLY)')
 
 # The suites of the guest on a kernel with KASAN, lockdep, kmemleak ...

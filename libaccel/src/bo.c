@@ -156,12 +156,14 @@ void bo_destroy(struct accel_bo *bo)
 	if (!bo)
 		return;
 	dev = bo->dev;
+	debug_print(dev, DEBUG_MEM, "destroy %llu bytes at %#llx",
+		    (unsigned long long)bo->size, (unsigned long long)bo->va);
+	pthread_mutex_lock(&dev->share_lock);
 	pthread_mutex_lock(&dev->lock);
 	list_del(bo);
 	pthread_mutex_unlock(&dev->lock);
-	debug_print(dev, DEBUG_MEM, "destroy %llu bytes at %#llx",
-		    (unsigned long long)bo->size, (unsigned long long)bo->va);
 	dev->ops->bo_destroy(bo);
+	pthread_mutex_unlock(&dev->share_lock);
 	bo_free(bo);
 }
 

@@ -86,12 +86,15 @@ int accel_bo_import(struct accel_device *dev, int fd, struct accel_bo **out)
 		return rc;
 	bo->placement = ACCEL_HOST;
 	bo->shared = true;
+	pthread_mutex_lock(&dev->share_lock);
 	rc = dev->ops->bo_import(bo, fd);
+	if (!rc)
+		bo_add(bo);
+	pthread_mutex_unlock(&dev->share_lock);
 	if (rc) {
 		bo_free(bo);
 		return rc;
 	}
-	bo_add(bo);
 	debug_print(dev, DEBUG_MEM, "import %llu bytes at %#llx",
 		    (unsigned long long)bo->size, (unsigned long long)bo->va);
 	*out = bo;

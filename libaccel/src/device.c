@@ -13,11 +13,13 @@ int device_init(struct accel_device *dev, const struct accel_transport *ops,
 	if (range_init(&dev->va, va_start, va_end))
 		return error_set(-ENOMEM, NULL, "out of memory");
 	pthread_mutex_init(&dev->lock, NULL);
+	pthread_mutex_init(&dev->share_lock, NULL);
 	return 0;
 }
 
 void device_fini(struct accel_device *dev)
 {
+	pthread_mutex_destroy(&dev->share_lock);
 	pthread_mutex_destroy(&dev->lock);
 	range_fini(&dev->va);
 }

@@ -96,8 +96,12 @@ void explain_fate(struct accel_queue *q, struct queue_fate *fate)
 /* "at 0x200000", with the label before it if there is one. */
 static const char *bo_name(const struct accel_bo *bo, char name[BO_NAME_SIZE])
 {
-	snprintf(name, BO_NAME_SIZE, bo->label[0] ? "\"%s\" at %#llx" : "%sat %#llx",
-		 bo->label, (unsigned long long)bo->va);
+	unsigned long long va = bo->va;
+
+	if (bo->label[0])
+		snprintf(name, BO_NAME_SIZE, "\"%s\" at %#llx", bo->label, va);
+	else
+		snprintf(name, BO_NAME_SIZE, "at %#llx", va);
 	return name;
 }
 

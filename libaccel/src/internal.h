@@ -102,6 +102,12 @@ struct accel_device {
 	struct range_alloc va;
 	/** @bos: all buffer objects, newest first */
 	struct accel_bo *bos;
+	/**
+	 * @share_lock: a device has one handle for one piece of memory, which an
+	 * import must not find while it is given up, nor two at once; taken
+	 * before @lock
+	 */
+	pthread_mutex_t share_lock;
 };
 
 /** struct accel_bo - a buffer object */

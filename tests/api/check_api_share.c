@@ -4,6 +4,8 @@
  * times of its jobs, what it used.
  */
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "api.h"
@@ -156,6 +158,69 @@ out:
 }
 END_TEST
 
+/** struct importer - a thread that imports and destroys again and again */
+struct importer {
+	struct accel_device *dev;
+	int fd;
+	unsigned int imports;
+	/** @bad: what else than success and -EEXIST there was, 0 for nothing */
+	int bad;
+};
+
+static void *import_often(void *arg)
+{
+	struct importer *i = arg;
+	struct accel_bo *bo;
+	char byte;
+
+	for (int n = 0; n < 400 && !i->bad; n++) {
+		int rc = accel_bo_import(i->dev, i->fd, &bo);
+
+		if (rc == -EEXIST) {
+			sched_yield();
+			continue;
+		}
+		i->bad = rc ? rc : accel_bo_read(bo, 0, &byte, 1);
+		i->imports += !rc;
+		if (!rc)
+			accel_bo_destroy(bo);
+	}
+	return NULL;
+}
+
+START_TEST(test_threads_import_the_same_memory)
+{
+	struct importer importer[2] = { 0 };
+	struct t_api t, other;
+	struct accel_bo *bo;
+	pthread_t thread[2];
+	int fd, i;
+
+	t_open(&t);
+	t_open(&other);
+	t_ok(accel_bo_create_shared(t.dev, 4096, ACCEL_HOST, &bo));
+	if (!is_sim(&t)) {
+		t_ok(accel_bo_export(bo, &fd));
+		for (i = 0; i < 2; i++) {
+			importer[i].dev = other.dev;
+			importer[i].fd = fd;
+			ck_assert(!pthread_create(&thread[i], NULL, import_often,
+						  &importer[i]));
+		}
+		for (i = 0; i < 2; i++)
+			pthread_join(thread[i], NULL);
+		for (i = 0; i < 2; i++)
+			ck_assert_int_eq(importer[i].bad, 0);
+		/* One of them was always first. */
+		ck_assert_uint_gt(importer[0].imports + importer[1].imports, 0);
+		close(fd);
+	}
+	accel_bo_destroy(bo);
+	t_close(&other);
+	t_close(&t);
+}
+END_TEST
+
 START_TEST(test_what_cannot_be_shared_is_refused)
 {
 	struct accel_bo *bo, *out;
@@ -214,6 +279,7 @@ int main(void)
 	tcase_add_test(tc, test_times_of_jobs_ascend);
 	tcase_add_test(tc, test_usage_counts_this_handle_alone);
 	tcase_add_test(tc, test_shared_memory_is_one);
+	tcase_add_test(tc, test_threads_import_the_same_memory);
 	tcase_add_test(tc, test_what_cannot_be_shared_is_refused);
 	tcase_add_test(tc, test_repeatable_work_and_unknown_flags);
 	suite_add_tcase(s, tc);

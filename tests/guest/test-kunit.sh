@@ -4,25 +4,16 @@
 # The driver's KUnit suites in the kernel: by KUnit where the kernel has it, and
 # by compat/loom_kunit.h otherwise.
 set -u -o pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
+. tests/lib/module.sh
 
 skip() {
 	echo "ok 1 kunit # SKIP $1"
 	exit
 }
 
-# The module built for the kernel that runs.
-find_module() {
-	local module
-	for module in build/module*/loom_kunit.ko; do
-		[ "$(modinfo -F vermagic "$module" 2>/dev/null | cut -d' ' -f1)" = "$(uname -r)" ] &&
-			echo "$module" && return
-	done
-	return 1
-}
-
 echo "TAP version 13"
-module=$(find_module) || skip "no loom_kunit.ko for $(uname -r): build it with tools/env/module.sh"
+module=$(module_here loom_kunit) || skip "no loom_kunit.ko for $(uname -r): build it with tools/env/module.sh"
 mark="kunit-$$-$RANDOM"
 echo "$mark" >/dev/kmsg
 if ! insmod "$module"; then

@@ -8,6 +8,7 @@
 # LOOM_LOOPS sets how often; the full numbers are 100, and 50 for the last.
 set -u
 cd "$(dirname "$0")/../.." || exit
+. tests/lib/module.sh
 loops=${LOOM_LOOPS:-5}
 unplugs=${LOOM_UNPLUGS:-$loops}
 slot=$(basename "$(readlink -f /sys/class/accel/accel0/device)")
@@ -78,15 +79,6 @@ bind_round() {
 		card_works
 }
 
-# The file that is loaded is the one for this kernel.
-find_module() {
-	for module in build/module*/loom.ko; do
-		[ "$(modinfo -F vermagic $module 2>/dev/null | cut -d' ' -f1)" = "$(uname -r)" ] &&
-			return
-	done
-	return 1
-}
-
 load_round() {
 	rmmod loom && eventually gone && insmod "$module" "${parameters[@]}" && card_works
 }
@@ -106,7 +98,7 @@ echo "1..3"
 often "$loops" bind_round
 result $? "card_works_after_each_bind"
 
-if find_module; then
+if module=$(module_here loom); then
 	parameters=()
 	for file in /sys/module/loom/parameters/*; do
 		parameters+=("$(basename "$file")=$(cat "$file")")

@@ -528,6 +528,36 @@ START_TEST(test_unmap_in_the_middle_of_a_large_map_is_noticed)
 }
 END_TEST
 
+/* Two pages of a large map change places: the map is none, and what is read follows. */
+START_TEST(test_swapped_pages_in_a_large_map_are_noticed)
+{
+	static const unsigned int places[] = { 1, 3, 7, 8, 9, 62 };
+	uint64_t size = 64 * PAGE, va = t_hbm_alloc(card, size), first, second;
+	unsigned int at = places[_i], i;
+	uint8_t page[64];
+	uint64_t pte;
+
+	for (i = 0; i < 64; i++)
+		memset(card->hbm + va + i * PAGE, (int)i + 1, PAGE);
+	first = va + at * PAGE;
+	second = first + PAGE;
+	pte = *t_pte(card, T_CTX, first, 0);
+	*t_pte(card, T_CTX, first, 0) = *t_pte(card, T_CTX, second, 0);
+	*t_pte(card, T_CTX, second, 0) = pte;
+	t_invalidate(card, T_CTX);
+	ck_assert_ptr_null(loom_mem_map(ex, va, size, LOOM_ACCESS_READ));
+	ck_assert_ptr_eq(loom_mem_map(ex, va, at * PAGE, LOOM_ACCESS_READ),
+			 card->hbm + va);
+	loom_mmu_unpin(ex);
+	for (i = 0; i < 64; i++) {
+		ck_assert_int_eq(loom_mem_read(ex, va + i * PAGE, page,
+					       sizeof(page)), 0);
+		ck_assert_uint_eq(page[0], i == at ? at + 2 :
+					   i == at + 1 ? at + 1 : i + 1);
+	}
+}
+END_TEST
+
 START_TEST(test_other_context_faults_and_sees_nothing)
 {
 	uint64_t secret = t_hbm_alloc(card, PAGE), va = 0x200000;
@@ -585,6 +615,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, test_queue_that_changes_context_forgets);
 	tcase_add_loop_test(tc, test_translation_equals_the_reference, 0, 4);
 	tcase_add_test(tc, test_unmap_in_the_middle_of_a_large_map_is_noticed);
+	tcase_add_loop_test(tc, test_swapped_pages_in_a_large_map_are_noticed,
+			    0, 6);
 	tcase_add_test(tc, test_other_context_faults_and_sees_nothing);
 	tcase_add_test(tc, test_reset_zeroes_sram);
 	suite_add_tcase(s, tc);
