@@ -116,6 +116,10 @@ static void window_state(struct loom_archive *a, struct loom_window *w)
 	loom_state_time(a, &w->front);
 	loom_state_time(a, &w->barrier);
 	loom_state_time(a, &w->end);
+	loom_state_require(a, w->front <= w->end, "a job's front end at 0x%llx, "
+			   "behind its end at 0x%llx",
+			   (unsigned long long)w->front,
+			   (unsigned long long)w->end);
 }
 
 void loom_units_state(struct loom_archive *a, struct loom_units *u)
@@ -219,6 +223,10 @@ static void queue_state(struct loom_archive *a, struct loom_queue *q)
 	loom_state_time(a, &q->exec.start);
 	window_state(a, &q->exec.window);
 	loom_pace_queue_state(a, q);
+	loom_state_require(a, !(q->exec.active || q->begun) ||
+			   q->exec.start <= loom_time_of_job(&q->exec),
+			   "queue %u: a job that starts at 0x%llx, after now",
+			   q->index, (unsigned long long)q->exec.start);
 	if (q->exec.active && !a->failed)
 		job_state(a, &q->exec);
 	if (q->pace == LOOM_PACE_STEP && !a->failed)

@@ -622,6 +622,51 @@ START_TEST(test_trailing_bytes_and_other_formats_are_refused)
 }
 END_TEST
 
+/* The only place in @s that holds @value. */
+static uint8_t *find_time(struct saved s, uint64_t value)
+{
+	uint8_t *p = s.data, *found = NULL;
+	size_t i;
+
+	for (i = 0; i + sizeof(value) <= s.len; i++) {
+		if (memcmp(p + i, &value, sizeof(value)))
+			continue;
+		ck_assert_ptr_null(found);
+		found = p + i;
+	}
+	ck_assert_ptr_nonnull(found);
+	return found;
+}
+
+/* Jobs end after they start: times are exact in traces and completions. */
+START_TEST(test_job_that_starts_after_now_is_refused)
+{
+	struct t_card *card = t_card_create(&small);
+	struct loom_cmd_nop nop[2] = { t_nop(), t_nop() };
+	uint64_t cmds = t_hbm_alloc(card, sizeof(nop)), time;
+	struct saved s;
+	uint8_t *start;
+
+	t_run_cmds(card, &nop, sizeof(nop));
+	memcpy(t_ptr(card, cmds), nop, sizeof(nop));
+	t_queue_push(card, 0, cmds, sizeof(nop));
+	t_doorbell(card, 0);
+	loom_core_run(card->core, 1);
+	time = t_read64(card, LOOM_REG_TIME);
+	s = save(card);
+	t_run(card);
+	start = find_time(s, t_completion(card, 0, 1)->start);
+	time++;
+	memcpy(start, &time, sizeof(time));
+	check_refused(card, s, "after now");
+	time--;
+	memcpy(start, &time, sizeof(time));
+	load(card, s);
+	free(s.data);
+	t_card_destroy(card);
+}
+END_TEST
+
 /* Damage: refused or not, nothing breaks, and a reset gives a good card. */
 START_TEST(test_damaged_state_does_no_harm)
 {
@@ -737,6 +782,7 @@ int main(void)
 			    sizeof(others) / sizeof(others[0]));
 	tcase_add_test(tc, test_every_truncation_is_refused);
 	tcase_add_test(tc, test_trailing_bytes_and_other_formats_are_refused);
+	tcase_add_test(tc, test_job_that_starts_after_now_is_refused);
 	tcase_add_test(tc, test_damaged_state_does_no_harm);
 	tc = tcase(s, "pause");
 	tcase_add_test(tc, test_pause_ends_between_two_commands);
