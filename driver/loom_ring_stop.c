@@ -188,14 +188,29 @@ static void loom_ring_dump_hw(struct loom_ring *ring,
 		dump->regs[i] = loom_ring_read(ring, i * sizeof(u32));
 }
 
-/* With stop_lock held, before anything is taken down. */
+/*
+ * What a dump says had happened, or NULL if it is not worth one.  A ring that failed
+ * may be stopped for another reason: a program that sees its job fail and ends is
+ * faster than loom_ring_recover_work() at times.
+ */
+static const char *loom_ring_failure(struct loom_ring *ring, enum loom_ring_stop why)
+{
+	if (why == LOOM_RING_STOP_TIMEOUT)
+		return "no progress";
+	if (why == LOOM_RING_STOP_FAULT || ring->state.state & DRM_LOOM_QUEUE_FAULTED)
+		return "fault";
+	return NULL;
+}
+
+/* With stop_lock held, after loom_ring_begin_stop(), before anything is taken down. */
 static void loom_ring_dump(struct loom_ring *ring, enum loom_ring_stop why)
 {
+	const char *failure = loom_ring_failure(ring, why);
 	struct loom_device *ldev = ring->ldev;
 	struct loom_coredump_ring *dump;
 	int idx;
 
-	if (why != LOOM_RING_STOP_TIMEOUT && why != LOOM_RING_STOP_FAULT)
+	if (!failure)
 		return;
 	if (loom_device_is_wedged(ldev) || !drm_dev_enter(&ldev->drm, &idx))
 		return;
@@ -204,8 +219,7 @@ static void loom_ring_dump(struct loom_ring *ring, enum loom_ring_stop why)
 		loom_ring_dump_state(ring, dump);
 		loom_device_hw_get(ldev);
 		loom_ring_dump_hw(ring, dump);
-		loom_coredump_end(ldev, why == LOOM_RING_STOP_TIMEOUT ?
-				  "no progress" : "fault");
+		loom_coredump_end(ldev, failure);
 		loom_device_hw_put(ldev);
 	}
 	drm_dev_exit(idx);

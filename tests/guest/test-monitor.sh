@@ -37,16 +37,30 @@ forget_dumps() {
 	done
 }
 
+# overtake COMMAND... - run it on a processor that the kernel's unbound workers share
+# and get only when it sleeps
+overtake() {
+	local mask=/sys/devices/virtual/workqueue/cpumask all status
+	all=$(cat $mask)
+	echo 1 >$mask
+	chrt --fifo 1 taskset -c 0 "$@"
+	status=$?
+	echo "$all" >$mask
+	return $status
+}
+
 # fault_dump TEST - make a queue fail and wait for the dump
 fault_dump() {
 	local i
-	build/bin/tests/test_fault "$1" >"$tmp/out" 2>&1
+	# The program has ended before the driver's worker stops the queue.
+	overtake build/bin/tests/test_fault "$1" >"$tmp/out" 2>&1 ||
+		sed 's/^/# /' "$tmp/out"
 	for i in $(seq 50); do
 		dump=$(echo /sys/class/devcoredump/devcd*/data)
 		[ -e "$dump" ] && break
 		sleep 0.1
 	done
-	cat "$dump" >"$tmp/dump" 2>>"$tmp/out"
+	cat "$dump" >"$tmp/dump" 2>"$tmp/out" || sed 's/^/# /' "$tmp/out"
 }
 
 echo "TAP version 13"
