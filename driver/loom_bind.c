@@ -51,10 +51,22 @@ static struct loom_bind *to_loom_bind(struct drm_sched_job *job)
 
 /* Making and freeing ------------------------------------------------------ */
 
+static void loom_bind_free_dead(struct loom_bind_op *op)
+{
+	struct loom_vma *vma;
+
+	while ((vma = op->dead)) {
+		op->dead = vma->next;
+		drm_gem_object_put(vma->base.gem.obj);
+		kfree(vma);
+	}
+}
+
 static void loom_bind_op_fini(struct loom_bind_op *op)
 {
 	unsigned int i;
 
+	loom_bind_free_dead(op);
 	for (i = 0; i < LOOM_BIND_VMAS; i++)
 		kfree(op->vma[i]);
 	loom_extents_free(op->map.memory);
@@ -361,13 +373,25 @@ int loom_bind_step_map(struct drm_gpuva_op *gop, void *priv)
 	return 0;
 }
 
+/*
+ * Its object may go with it, but not before all locks are released: lockdep knows the
+ * locks of a transaction by the first of them, and that may be the object's.
+ */
+static void loom_bind_op_bury(struct loom_bind_op *op, struct drm_gpuva *va)
+{
+	struct loom_vma *vma = to_loom_vma(va);
+
+	if (va->gem.obj)
+		drm_gem_object_get(va->gem.obj);
+	drm_gpuva_unlink(va);
+	vma->next = op->dead;
+	op->dead = vma;
+}
+
 int loom_bind_step_unmap(struct drm_gpuva_op *gop, void *priv)
 {
-	struct drm_gpuva *va = gop->unmap.va;
-
 	drm_gpuva_unmap(&gop->unmap);
-	drm_gpuva_unlink(va);
-	kfree(to_loom_vma(va));
+	loom_bind_op_bury(priv, gop->unmap.va);
 	return 0;
 }
 
@@ -387,8 +411,7 @@ int loom_bind_step_remap(struct drm_gpuva_op *gop, void *priv)
 		drm_gpuva_link(prev, va->vm_bo);
 	if (next)
 		drm_gpuva_link(next, va->vm_bo);
-	drm_gpuva_unlink(va);
-	kfree(old);
+	loom_bind_op_bury(op, va);
 	return 0;
 }
 

@@ -40,6 +40,8 @@ struct loom_bind_op {
 	struct drm_gpuvm_bo *vm_bo;
 	/** @vma: allocated for the tree, NULL once used */
 	struct loom_vma *vma[LOOM_BIND_VMAS];
+	/** @dead: taken out of the tree */
+	struct loom_vma *dead;
 	/** @is_map: else unmap */
 	bool is_map;
 	/** @flags: DRM_LOOM_VM_MAP_* */

@@ -27,6 +27,8 @@ struct loom_vma {
 	u32 flags;
 	/** @stale: its object has moved since it was written */
 	bool stale;
+	/** @next: in loom_bind_op.dead; then it has a reference to its object */
+	struct loom_vma *next;
 };
 
 static inline struct loom_vma *to_loom_vma(struct drm_gpuva *va)
