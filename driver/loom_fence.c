@@ -2,8 +2,9 @@
 /*
  * DOC: Fences
  *
- * Only the scheduler sees these; what leaves the driver is its finished fence.
- * A fence is allocated with the job and initialised when the job goes to the
+ * Of a job that went through the scheduler only that sees this fence, and its
+ * finished fence leaves the driver; of one that went to the card at once, this one
+ * does.  A fence is allocated with the job and initialised when the job goes to the
  * card, where nothing may be allocated any more.
  *
  * Code that signals fences, that others wait for to signal one, or that has made one
@@ -67,4 +68,12 @@ void loom_fence_signal(struct loom_fence *fence, int error)
 	}
 	dma_fence_signal(&fence->base);
 	dma_fence_put(&fence->base);
+}
+
+/* For a fence that was never initialised, of a job that never ran: it has signalled. */
+void loom_fence_fail(struct loom_fence *fence, int error)
+{
+	loom_fence_init(fence, dma_fence_context_alloc(1), 1);
+	dma_fence_get(&fence->base);
+	loom_fence_signal(fence, error);
 }

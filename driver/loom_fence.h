@@ -25,6 +25,7 @@ struct loom_fence {
 struct loom_fence *loom_fence_alloc(void);
 void loom_fence_free(struct loom_fence *fence);
 void loom_fence_init(struct loom_fence *fence, u64 context, u64 seqno);
+void loom_fence_fail(struct loom_fence *fence, int error);
 void loom_fence_signal(struct loom_fence *fence, int error);
 
 #endif

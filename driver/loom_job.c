@@ -6,13 +6,14 @@
  * scheduler, which frees it after its finished fence has signalled.  It keeps
  * its queue, and so its VM, and is counted, so that the driver is not unbound
  * under it.
+ *
+ * These are the jobs that have to wait, for fences or for their turn.  Others go to
+ * the card in their submit, see loom_submit.c.
  */
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
-
-#include <drm/loom_accel.h>
 
 #include "loom_compat.h"
 #include "loom_device.h"
@@ -56,6 +57,8 @@ static struct dma_fence *loom_job_run(struct drm_sched_job *sched_job)
 	fence = loom_job_emit(job);
 	if (IS_ERR(fence))
 		loom_ring_skip(job->queue->ring);
+	/* Whoever sees that none waits comes behind it on the ring. */
+	atomic_fetch_dec_release(&job->queue->waiting);
 	dma_fence_end_signalling(cookie);
 	return fence;
 }
@@ -72,46 +75,38 @@ const struct drm_sched_backend_ops loom_job_sched_ops = {
 };
 
 /**
- * loom_job_create() - make a job, all it will ever need included
+ * loom_job_create() - make a job for the scheduler
  * @queue: where it will run
  * @file: who submits it
- * @ujob: checked
+ * @work: what the card is told
+ * @fence: for the card, the job's on success
  *
  * Return: the job or -ENOMEM.
  */
 struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file,
-				 const struct drm_loom_job *ujob)
+				 const struct loom_ring_work *work,
+				 struct loom_fence *fence)
 {
 	struct loom_job *job;
-	int ret = -ENOMEM;
+	int ret;
 
 	/* The scheduler zeroes its part, the rest is below. */
 	job = kmalloc(sizeof(*job), GFP_KERNEL_ACCOUNT);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
-	job->fence = loom_fence_alloc();
-	if (!job->fence)
-		goto err_free_job;
 	ret = loom_sched_job_init(&job->base, &queue->entity, 1, file,
 				  file->client_id);
-	if (ret)
-		goto err_free_fence;
+	if (ret) {
+		kfree(job);
+		return ERR_PTR(ret);
+	}
 	job->queue = loom_queue_get(queue);
-	job->work = (struct loom_ring_work) {
-		.cmd_va = ujob->cmd_va,
-		.cmd_size = ujob->cmd_size,
-		.repeatable = ujob->flags & DRM_LOOM_JOB_REPEATABLE,
-	};
+	job->fence = fence;
+	job->work = *work;
 	job->after_moves = false;
 	job->num_lost = atomic_read(&queue->ldev->num_lost);
 	loom_device_job_get(queue->ldev);
 	return job;
-
-err_free_fence:
-	loom_fence_free(job->fence);
-err_free_job:
-	kfree(job);
-	return ERR_PTR(ret);
 }
 
 /* A job that was never armed, or is over. */

@@ -10,7 +10,6 @@
 #include "loom_ring.h"
 
 struct drm_file;
-struct drm_loom_job;
 struct loom_fence;
 struct loom_queue;
 
@@ -35,7 +34,8 @@ struct loom_job {
 extern const struct drm_sched_backend_ops loom_job_sched_ops;
 
 struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file,
-				 const struct drm_loom_job *ujob);
+				 const struct loom_ring_work *work,
+				 struct loom_fence *fence);
 void loom_job_destroy(struct loom_job *job);
 
 #endif

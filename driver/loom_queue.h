@@ -31,6 +31,8 @@ struct loom_queue {
 	struct loom_ring *ring;
 	/** @entity: jobs wait here for their turn */
 	struct drm_sched_entity entity;
+	/** @waiting: jobs that the scheduler has and the ring does not have yet */
+	atomic_t waiting;
 	/** @submit_lock: jobs are armed and pushed in one order */
 	struct mutex submit_lock;
 	/** @release: ends the queue in process context */

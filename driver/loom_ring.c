@@ -4,9 +4,10 @@
  *
  * A ring is a hardware queue: entries and completion records in system memory,
  * a doorbell, an interrupt.  It belongs to the card and is lent to one user
- * queue at a time.  Its drm_gpu_scheduler has as many credits as the ring has
- * entries, so a job that reaches the card always finds a free one.  Ring 0 is
- * never lent: it is the kernel's own, see loom_copy.c.
+ * queue at a time.  Its drm_gpu_scheduler has credits for half of the entries, and
+ * loom_ring_has_room() grants what comes without the scheduler the other half, so a
+ * job that reaches the card always finds a free one.  Ring 0 is never lent: it is
+ * the kernel's own, see loom_copy.c.
  *
  * A job is over when its completion record carries its number; no register is
  * read to find out.  Its fence then signals in the interrupt handler.
@@ -66,6 +67,8 @@ void loom_ring_retire(struct loom_ring *ring, int error)
 	job->fence = NULL;
 	ring->state.jobs_done++;
 	loom_fence_signal(fence, error);
+	if (job->what.direct)
+		loom_device_job_put(ring->ldev);
 }
 
 /* No jobs from here on. */
@@ -237,6 +240,14 @@ int loom_ring_emit(struct loom_ring *ring, const struct loom_ring_work *work,
 	if (!ret)
 		loom_watchdog_kick(ring->ldev);
 	return ret;
+}
+
+/* May @count more jobs come without the scheduler?  Only their one source asks. */
+bool loom_ring_has_room(struct loom_ring *ring, u32 count)
+{
+	u64 on_card = READ_ONCE(ring->emitted) - READ_ONCE(ring->done);
+
+	return on_card + count <= LOOM_RING_DIRECT;
 }
 
 /* A job of this ring is over without having seen the card. */
@@ -536,7 +547,8 @@ static int loom_ring_init(struct loom_device *ldev, unsigned int id)
 						"copy", id);
 	else
 		ring->sched = loom_sched_create(ldev, &loom_job_sched_ops,
-						LOOM_RING_SIZE, "queue", id);
+						LOOM_RING_SIZE - LOOM_RING_DIRECT,
+						"queue", id);
 	return PTR_ERR_OR_ZERO(ring->sched);
 }
 

@@ -48,6 +48,8 @@ struct loom_ring_work {
 	bool quiet : 1;
 	/** @more: the next job follows at once and will ring the doorbell */
 	bool more : 1;
+	/** @direct: it came without the scheduler; loom_device_job_put() at its end */
+	bool direct : 1;
 };
 
 /**
@@ -88,6 +90,7 @@ void loom_ring_flush(struct loom_ring *ring);
 struct drm_gpu_scheduler *loom_ring_sched(struct loom_ring *ring);
 int loom_ring_emit(struct loom_ring *ring, const struct loom_ring_work *work,
 		   struct loom_fence *fence);
+bool loom_ring_has_room(struct loom_ring *ring, u32 count);
 void loom_ring_skip(struct loom_ring *ring);
 bool loom_ring_is_banned(struct loom_ring *ring);
 u32 loom_ring_times(struct loom_ring *ring, u64 first,

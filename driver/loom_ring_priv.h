@@ -17,6 +17,9 @@
 
 static_assert(LOOM_RING_SIZE == LOOM_RING_TIMES);
 
+/* Entries for jobs that come without the scheduler; the others are its credits. */
+#define LOOM_RING_DIRECT	(LOOM_RING_SIZE / 2)
+
 /**
  * enum loom_ring_phase - life of a ring, see loom_ring.c
  */

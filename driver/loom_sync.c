@@ -22,22 +22,6 @@
 #define LOOM_MAX_SYNCS	64
 #define LOOM_SYNC_FLAGS	(DRM_LOOM_SYNC_SIGNAL | DRM_LOOM_SYNC_TIMELINE)
 
-/**
- * struct loom_sync - one operation
- */
-struct loom_sync {
-	/** @flags: DRM_LOOM_SYNC_* */
-	u32 flags;
-	/** @handle: of the syncobj */
-	u32 handle;
-	/** @point: of a timeline, else 0 */
-	u64 point;
-	/** @syncobj: to signal; a reference */
-	struct drm_syncobj *syncobj;
-	/** @chain: link for a timeline's point, NULL once used */
-	struct dma_fence_chain *chain;
-};
-
 static bool loom_sync_is_signal(const struct loom_sync *sync)
 {
 	return sync->flags & DRM_LOOM_SYNC_SIGNAL;
@@ -103,7 +87,8 @@ void loom_sync_list_fini(struct loom_sync_list *list)
 
 	for (i = 0; i < list->count; i++)
 		loom_sync_fini(&list->sync[i]);
-	kvfree(list->sync);
+	if (list->sync != &list->one)
+		kvfree(list->sync);
 	list->sync = NULL;
 	list->count = 0;
 }
@@ -114,7 +99,10 @@ static int loom_sync_list_fill(struct loom_sync_list *list, struct drm_file *fil
 	int ret;
 	u32 i;
 
-	list->sync = kvcalloc(array->count, sizeof(*list->sync), GFP_KERNEL);
+	if (array->count == 1)
+		list->sync = &list->one;
+	else
+		list->sync = kvcalloc(array->count, sizeof(*list->sync), GFP_KERNEL);
 	if (!list->sync)
 		return -ENOMEM;
 	list->count = array->count;
@@ -128,7 +116,7 @@ static int loom_sync_list_fill(struct loom_sync_list *list, struct drm_file *fil
 
 /**
  * loom_sync_list_init() - take sync operations from user space
- * @list: not initialised
+ * @list: not initialised; stays where it is
  * @file: where its syncobjs are
  * @array: array of struct drm_loom_sync_op
  *
@@ -215,6 +203,36 @@ int loom_sync_list_add_deps(const struct loom_sync_list *list,
 			ret = loom_sync_add_dep(sync, file, job);
 	}
 	return ret;
+}
+
+static bool loom_sync_is_over(const struct loom_sync *sync, struct drm_file *file)
+{
+	struct dma_fence *fence;
+	bool over;
+
+	if (drm_syncobj_find_fence(file, sync->handle, sync->point, 0, &fence))
+		return false;
+	over = dma_fence_is_signaled(fence);
+	dma_fence_put(fence);
+	return over;
+}
+
+/* Would loom_sync_list_add_deps() succeed, and add nothing to wait for? */
+bool loom_sync_list_is_ready(const struct loom_sync_list *list,
+			     const struct loom_sync_list *earlier, u32 num_earlier,
+			     struct drm_file *file)
+{
+	u32 i;
+
+	for (i = 0; i < list->count; i++) {
+		const struct loom_sync *sync = &list->sync[i];
+
+		if (!loom_sync_is_signal(sync) &&
+		    !loom_sync_is_covered(earlier, num_earlier, sync) &&
+		    !loom_sync_is_over(sync, file))
+			return false;
+	}
+	return true;
 }
 
 bool loom_sync_list_has_signal(const struct loom_sync_list *list)

@@ -94,6 +94,11 @@ void loom_device_hw_get(struct loom_device *ldev)
 	down_read(&ldev->reset_lock);
 }
 
+void loom_device_job_put(struct loom_device *ldev)
+{
+	fake_calls.job_puts++;
+}
+
 unsigned int loom_irq_vector(struct loom_device *ldev, unsigned int queue)
 {
 	return queue + 1;

@@ -22,6 +22,8 @@ struct fake_calls {
 	unsigned int recovers;
 	/** @kicks: the watchdog was to look */
 	unsigned int kicks;
+	/** @job_puts: jobs counted out */
+	unsigned int job_puts;
 	/** @no_memory: objects of the kernel cannot be created */
 	bool no_memory;
 };

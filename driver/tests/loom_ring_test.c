@@ -344,6 +344,31 @@ static void a_restart_forgets_jobs_and_bans(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring->done, 1ull);
 }
 
+static void a_job_without_the_scheduler_is_counted_out(struct kunit *test)
+{
+	struct loom_ring_work work = { .cmd_va = 0x1000, .cmd_size = 64 };
+
+	dma_fence_put(emit(work));
+	work.direct = true;
+	dma_fence_put(emit(work));
+	dma_fence_put(emit(work));
+	complete_upto(2);
+	KUNIT_EXPECT_EQ(test, fake_calls.job_puts, 1);
+	retire_all();
+	KUNIT_EXPECT_EQ(test, fake_calls.job_puts, 2);
+}
+
+static void half_the_ring_is_for_jobs_without_the_scheduler(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, loom_ring_has_room(ring, LOOM_RING_DIRECT));
+	KUNIT_EXPECT_FALSE(test, loom_ring_has_room(ring, LOOM_RING_DIRECT + 1));
+	emit_many(test, LOOM_RING_DIRECT);
+	KUNIT_EXPECT_FALSE(test, loom_ring_has_room(ring, 1));
+	complete_upto(1);
+	KUNIT_EXPECT_TRUE(test, loom_ring_has_room(ring, 1));
+	KUNIT_EXPECT_FALSE(test, loom_ring_has_room(ring, 2));
+}
+
 static struct kunit_case loom_ring_cases[] = {
 	KUNIT_CASE(starting_tells_the_card_all_it_needs),
 	KUNIT_CASE(a_job_is_an_entry_and_a_doorbell),
@@ -359,6 +384,8 @@ static struct kunit_case loom_ring_cases[] = {
 	KUNIT_CASE(a_lost_interrupt_is_seen_at_the_second_look),
 	KUNIT_CASE(quiet_jobs_of_a_batch_are_not_lost_interrupts),
 	KUNIT_CASE(times_of_the_newest_jobs_are_kept),
+	KUNIT_CASE(a_job_without_the_scheduler_is_counted_out),
+	KUNIT_CASE(half_the_ring_is_for_jobs_without_the_scheduler),
 	KUNIT_CASE(a_restart_forgets_jobs_and_bans),
 	{ }
 };

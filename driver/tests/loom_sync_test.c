@@ -42,6 +42,10 @@ static struct fake_sync {
 	int refs[FAKE_SYNCOBJS];
 	/** @has_fence: there is something to wait for */
 	bool has_fence[FAKE_SYNCOBJS];
+	/** @over: what is waited for has happened */
+	bool over;
+	/** @fence_refs: references taken of fake_fence */
+	int fence_refs;
 	/** @chains: links that are allocated */
 	int chains;
 	/** @no_memory: no more links */
@@ -86,13 +90,25 @@ static int fake_syncobj_find_fence(struct drm_file *file, u32 handle, u64 point,
 	fake.wait[fake.num_waits] = (struct fake_event) {
 		handle, point, &fake_fence,
 	};
+	fake.fence_refs++;
 	*fence = &fake_fence;
 	return 0;
+}
+
+static bool fake_is_signaled(struct dma_fence *fence)
+{
+	return fake.over;
+}
+
+static void fake_fence_put(struct dma_fence *fence)
+{
+	fake.fence_refs--;
 }
 
 static int fake_add_dependency(struct drm_sched_job *job, struct dma_fence *fence)
 {
 	fake.num_waits += fence == &fake_fence;
+	fake_fence_put(fence);
 	return 0;
 }
 
@@ -163,6 +179,8 @@ static unsigned long fake_clear_user(void __user *to, unsigned long size)
 #define drm_syncobj_find_fence		fake_syncobj_find_fence
 #define drm_syncobj_replace_fence	fake_replace_fence
 #define drm_syncobj_add_point		fake_add_point
+#define dma_fence_is_signaled		fake_is_signaled
+#define dma_fence_put			fake_fence_put
 #define drm_sched_job_add_dependency	fake_add_dependency
 #define dma_fence_chain_alloc		fake_chain_alloc
 #define dma_fence_chain_free		fake_chain_free
@@ -216,7 +234,7 @@ static bool nothing_is_held(void)
 
 	for (i = 0; i < FAKE_SYNCOBJS; i++)
 		refs += !!fake.refs[i];
-	return !refs && !fake.chains;
+	return !refs && !fake.fence_refs && !fake.chains;
 }
 
 /* Does a wait of (flags, handle, point) rely on a signal earlier in the batch? */
@@ -388,6 +406,32 @@ static void a_wait_for_what_may_never_come_is_refused(struct kunit *test)
 	loom_sync_list_fini(&list);
 }
 
+static void a_list_is_ready_when_all_it_waits_for_is_over(struct kunit *test)
+{
+	const struct drm_loom_sync_op op[] = {
+		{ DRM_LOOM_SYNC_SIGNAL, 1, 0 },
+		{ DRM_LOOM_SYNC_WAIT, 2, 0 },
+	};
+	struct loom_sync_list earlier, list;
+
+	KUNIT_ASSERT_EQ(test, take(&list, op, 2), 0);
+	KUNIT_EXPECT_FALSE(test, loom_sync_list_is_ready(&list, NULL, 0, &file));
+	fake.has_fence[1] = true;
+	KUNIT_EXPECT_FALSE(test, loom_sync_list_is_ready(&list, NULL, 0, &file));
+	fake.over = true;
+	KUNIT_EXPECT_TRUE(test, loom_sync_list_is_ready(&list, NULL, 0, &file));
+	loom_sync_list_fini(&list);
+	/* One that the batch itself signals is over when its turn comes. */
+	fake.over = false;
+	KUNIT_ASSERT_EQ(test, take(&earlier, op, 1), 0);
+	KUNIT_ASSERT_EQ(test, take(&list, &(const struct drm_loom_sync_op) {
+			DRM_LOOM_SYNC_WAIT, 1, 0 }, 1), 0);
+	KUNIT_EXPECT_TRUE(test, loom_sync_list_is_ready(&list, &earlier, 1, &file));
+	loom_sync_list_fini(&list);
+	loom_sync_list_fini(&earlier);
+	KUNIT_EXPECT_TRUE(test, nothing_is_held());
+}
+
 static void an_earlier_signal_of_the_batch_covers_a_wait(struct kunit *test)
 {
 	const struct drm_loom_sync_op binary = { DRM_LOOM_SYNC_SIGNAL, 1, 0 };
@@ -460,6 +504,7 @@ static struct kunit_case loom_sync_cases[] = {
 	KUNIT_CASE(no_memory_for_a_link_gives_the_syncobj_back),
 	KUNIT_CASE(a_wait_becomes_a_dependency),
 	KUNIT_CASE(a_wait_for_what_may_never_come_is_refused),
+	KUNIT_CASE(a_list_is_ready_when_all_it_waits_for_is_over),
 	KUNIT_CASE(an_earlier_signal_of_the_batch_covers_a_wait),
 	KUNIT_CASE(nothing_else_covers_a_wait),
 	KUNIT_CASE(signals_go_to_their_syncobjs_and_points),

@@ -4,16 +4,15 @@
  *
  * Runs in a VM with one processor and "-icount shift=0": then the time-stamp counter
  * counts instructions, and time that the processor waits, as nanoseconds; so of
- * each operation the smallest sample is what it costs.  A submit is measured in a
- * real-time thread, or the scheduler's worker would take the processor in the middle
- * of it, and its work count as the submit's; a submit with its wait has both.  Each phase begins and ends
- * with a write of LOOM_REG_SCRATCH through sysfs, which QEMU's trace shows
- * (tests/bench/cost.py counts what is between).
+ * each operation the smallest sample is what it costs.  A submit is measured behind
+ * a job that waits for an event, or its job would end, and interrupt, in the middle of
+ * it; a submit with its wait has all.  Each phase begins and ends with a write of
+ * LOOM_REG_SCRATCH through sysfs, which QEMU's trace shows (tests/bench/cost.py counts
+ * what is between).
  *
  * Output: "name instructions" lines; references are named "reference/...".
  */
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,9 +43,18 @@ struct vgem_signal {
 #define VGEM_ATTACH	DRM_IOWR(DRM_COMMAND_BASE + 1, struct vgem_attach)
 #define VGEM_SIGNAL	DRM_IOW(DRM_COMMAND_BASE + 2, struct vgem_signal)
 
+/* Commands of the jobs that hold the queue, and let it go on, and their event. */
+#define HOLD_AT		0x2000u
+#define RELEASE_AT	0x4000u
+#define EVENT		1u
+
 /** struct bench - what operations need */
 struct bench {
 	struct t_ctx ctx;
+	/* Another queue of the same VM, and sizes of the commands above. */
+	uint32_t other;
+	uint32_t hold_size;
+	uint32_t release_size;
 	uint32_t syncobj;
 	struct drm_loom_sync_op sync;
 	struct drm_loom_job job[BATCH];
@@ -89,8 +97,17 @@ static void op_submit(struct bench *b)
 	EXPECT_OK(ioctl(b->ctx.fd, DRM_IOCTL_LOOM_SUBMIT, &b->submit));
 }
 
-static void finish(struct bench *b)
+/* What comes behind it has to wait. */
+static void hold_queue(struct bench *b)
 {
+	EXPECT_OK(t_submit(b->ctx.fd, b->ctx.queue, T_CMD_VA + HOLD_AT,
+			   b->hold_size, 0));
+}
+
+static void release_queue(struct bench *b)
+{
+	EXPECT_OK(t_submit(b->ctx.fd, b->other, T_CMD_VA + RELEASE_AT,
+			   b->release_size, 0));
 	EXPECT_OK(t_wait(b->ctx.fd, b->syncobj, 10000));
 }
 
@@ -143,6 +160,19 @@ static void prepare_jobs(struct bench *b, uint32_t count)
 	};
 }
 
+static void prepare_hold(struct bench *b)
+{
+	struct t_ctx *ctx = &b->ctx;
+	uint32_t end;
+
+	b->other = t_queue(ctx->fd, ctx->vm);
+	end = t_cmd_event(ctx, HOLD_AT, LOOM_EVENT_OP_WAIT_GE, EVENT, 1);
+	end = t_cmd_event(ctx, end, LOOM_EVENT_OP_SET, EVENT, 0);
+	b->hold_size = end - HOLD_AT;
+	end = t_cmd_event(ctx, RELEASE_AT, LOOM_EVENT_OP_SET, EVENT, 1);
+	b->release_size = end - RELEASE_AT;
+}
+
 static bool prepare_vgem(struct bench *b)
 {
 	struct drm_mode_create_dumb dumb = { .width = 32, .height = 32, .bpp = 32 };
@@ -180,7 +210,8 @@ static bool prepare_null_blk(struct bench *b)
 
 /* The smallest of many, and all of them between two marks. */
 static void measure(struct bench *b, const char *name, uint32_t phase,
-		    void (*op)(struct bench *), void (*after)(struct bench *))
+		    void (*before)(struct bench *), void (*op)(struct bench *),
+		    void (*after)(struct bench *))
 {
 	uint64_t start, cycles, best = UINT64_MAX;
 	int i;
@@ -188,6 +219,8 @@ static void measure(struct bench *b, const char *name, uint32_t phase,
 	for (i = 0; i < ROUNDS; i++) {
 		if (i == ROUNDS / 4)	/* caches and slabs are warm */
 			mark(phase);
+		if (before)
+			before(b);
 		start = __rdtsc();
 		op(b);
 		cycles = __rdtsc() - start;
@@ -200,14 +233,6 @@ static void measure(struct bench *b, const char *name, uint32_t phase,
 	printf("%s %llu\n", name, (unsigned long long)best);
 }
 
-/* Does a woken worker have to wait until we sleep? */
-static void hold_processor(bool hold)
-{
-	const struct sched_param param = { .sched_priority = hold };
-
-	EXPECT_OK(sched_setscheduler(0, hold ? SCHED_FIFO : SCHED_OTHER, &param));
-}
-
 int main(void)
 {
 	static struct bench b;
@@ -215,18 +240,17 @@ int main(void)
 	t_ctx_init(&b.ctx);
 	b.syncobj = t_syncobj(b.ctx.fd);
 	map_registers();
-	measure(&b, "reference/get-cap", 1, op_get_cap, NULL);
+	measure(&b, "reference/get-cap", 0, NULL, op_get_cap, NULL);
 	prepare_jobs(&b, 1);
-	hold_processor(true);
-	measure(&b, "submit", 2, op_submit, finish);
-	hold_processor(false);
-	measure(&b, "submit-wait", 3, op_submit_wait, NULL);
+	prepare_hold(&b);
+	measure(&b, "submit", 0, hold_queue, op_submit, release_queue);
+	measure(&b, "submit-wait", 1, NULL, op_submit_wait, NULL);
 	prepare_jobs(&b, BATCH);
-	measure(&b, "submit-batch32", 4, op_submit_wait, NULL);
+	measure(&b, "submit-batch32", 2, NULL, op_submit_wait, NULL);
 	if (prepare_vgem(&b))
-		measure(&b, "reference/vgem-fence", 5, op_vgem, NULL);
+		measure(&b, "reference/vgem-fence", 0, NULL, op_vgem, NULL);
 	if (prepare_null_blk(&b))
-		measure(&b, "reference/null-blk", 6, op_null_blk, NULL);
+		measure(&b, "reference/null-blk", 0, NULL, op_null_blk, NULL);
 	printf("rounds %d\n", ROUNDS - ROUNDS / 4);
 	return 0;
 }
