@@ -3,15 +3,21 @@
  * A card that misbehaves: what its clients see, and that it works afterwards.
  *
  * tests/vm/test-recovery.sh boots a card with one fault armed for each of these
- * tests, told apart by the hardware queue that it strikes.
+ * tests, told apart by the hardware queue that it strikes: the last of the test's
+ * own.  The two behind it are the bystander's and, where there is one, the new one.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "card.h"
+
+#define NODE	"/dev/accel/accel0"
 
 static unsigned long attribute(const char *name)
 {
@@ -86,6 +92,44 @@ TEST(lost_interrupt_only_costs_time)
 	expect_works(&innocent);
 }
 
+/* irq-late,queue=12,delay=300 */
+TEST(late_interrupt_only_costs_time)
+{
+	struct t_ctx ctx, innocent;
+	unsigned long resets;
+	uint32_t sync;
+
+	init(&ctx, &innocent, 12);
+	resets = attribute("resets");
+	sync = submit(&ctx);
+	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
+	EXPECT_EQ(t_fence_status(ctx.fd, sync), 1);
+	usleep(500000);		/* it may come when nobody waits any more */
+	expect_works(&ctx);
+	expect_works(&innocent);
+	EXPECT_EQ(attribute("resets"), resets);
+}
+
+/* irq-duplicate,queue=15,delay=50 */
+TEST(duplicate_interrupt_costs_nothing)
+{
+	unsigned long resets, bad;
+	struct t_ctx ctx, innocent;
+	uint32_t sync;
+
+	init(&ctx, &innocent, 15);
+	resets = attribute("resets");
+	bad = attribute("bad_completions");
+	sync = submit(&ctx);
+	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
+	EXPECT_EQ(t_fence_status(ctx.fd, sync), 1);
+	usleep(200000);
+	expect_works(&ctx);
+	expect_works(&innocent);
+	EXPECT_EQ(attribute("resets"), resets);
+	EXPECT_EQ(attribute("bad_completions"), bad);
+}
+
 /* wrong-seq,queue=10 */
 TEST(wrong_completion_costs_its_queue_and_resets_the_card)
 {
@@ -128,6 +172,42 @@ TEST(queue_that_does_not_stop_costs_a_reset_of_the_card)
 	expect_works(&ctx);
 }
 
+/* stuck-doorbell,queue=23: the card never hears of the job. */
+TEST(lost_doorbell_costs_the_job_and_its_queue)
+{
+	struct t_ctx ctx, innocent;
+	uint32_t sync;
+
+	init(&ctx, &innocent, 23);
+	sync = submit(&ctx);
+	EXPECT_OK(t_wait(ctx.fd, sync, 30000));
+	EXPECT_EQ(t_fence_status(ctx.fd, sync), -ETIME);
+	EXPECT_EQ(t_queue_state(ctx.fd, ctx.queue).state,
+		  DRM_LOOM_QUEUE_BANNED | DRM_LOOM_QUEUE_TIMEDOUT);
+	expect_works(&innocent);
+	ctx.queue = t_queue(ctx.fd, ctx.vm);
+	expect_works(&ctx);
+}
+
+/* dma-error,queue=26: of its ring's first entry. */
+TEST(failed_dma_costs_the_job_and_its_queue)
+{
+	struct drm_loom_queue_state state;
+	struct t_ctx ctx, innocent;
+	uint32_t sync;
+
+	init(&ctx, &innocent, 26);
+	sync = submit(&ctx);
+	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
+	EXPECT_EQ(t_fence_status(ctx.fd, sync), -EIO);
+	state = t_queue_state(ctx.fd, ctx.queue);
+	EXPECT_EQ(state.state, DRM_LOOM_QUEUE_BANNED | DRM_LOOM_QUEUE_FAULTED);
+	EXPECT_EQ(state.error, LOOM_ERR_RING_DMA);
+	expect_works(&innocent);
+	ctx.queue = t_queue(ctx.fd, ctx.vm);
+	expect_works(&ctx);
+}
+
 /* thermal-trip,queue=30 */
 TEST(thermal_trip_costs_the_job_and_resets_the_card)
 {
@@ -146,6 +226,26 @@ TEST(thermal_trip_costs_the_job_and_resets_the_card)
 	expect_works(&ctx);
 }
 
+/* poison,queue=33,addr=0x30000000: far from what anybody has. */
+TEST(bad_page_that_nobody_has_costs_nothing)
+{
+	unsigned long errors, resets;
+	struct t_ctx ctx, innocent;
+	unsigned int tries = 1000;
+
+	init(&ctx, &innocent, 33);
+	errors = attribute("ras/ue_count");
+	resets = attribute("resets");
+	expect_works(&ctx);
+	while (attribute("ras/ue_count") == errors && tries--)
+		usleep(10000);
+	EXPECT_EQ(attribute("ras/ue_count"), errors + 1);
+	EXPECT_EQ(attribute("ras/ue_last_offset"), 0x30000000);
+	EXPECT_EQ(attribute("resets"), resets);
+	expect_works(&ctx);
+	expect_works(&innocent);
+}
+
 /* aer-fatal,queue=40: the PCI core resets the slot. */
 TEST(fatal_link_error_costs_a_reset_of_the_slot)
 {
@@ -154,6 +254,8 @@ TEST(fatal_link_error_costs_a_reset_of_the_slot)
 	uint32_t sync;
 
 	init(&ctx, &innocent, 40);
+	if (access("/sys/class/accel/accel0/device/aer_dev_fatal", F_OK))
+		tap_skip("this kernel has no CONFIG_PCIEAER");
 	resets = attribute("resets");
 	sync = submit(&ctx);
 	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
@@ -162,6 +264,78 @@ TEST(fatal_link_error_costs_a_reset_of_the_slot)
 	expect_works(&innocent);
 	ctx.queue = t_queue(ctx.fd, ctx.vm);
 	expect_works(&ctx);
+}
+
+static void write_attribute(const char *name, const char *text)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/class/accel/accel0/device/%s", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	EXPECT_OK(fd);
+	EXPECT_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+/* flr-timeout: the card does not answer for two seconds. */
+TEST(function_reset_that_takes_long_is_waited_for)
+{
+	struct t_ctx ctx, innocent;
+	unsigned long resets;
+
+	init(&ctx, &innocent, 1);
+	expect_works(&ctx);
+	resets = attribute("resets");
+	write_attribute("reset_method", "flr");
+	write_attribute("reset", "1");
+	EXPECT_EQ(attribute("resets"), resets + 1);
+	EXPECT_EQ(attribute("wedged"), 0);
+	expect_works(&ctx);
+	expect_works(&innocent);
+}
+
+/* surprise-removal,queue=45: test-recovery.sh plugs in another one. */
+static void lose_card(void)
+{
+	struct t_ctx ctx, innocent;
+	unsigned int tries = 1000;
+
+	init(&ctx, &innocent, 45);
+	/* Whether the wait is still answered depends on who is faster. */
+	EXPECT(!t_wait(ctx.fd, submit(&ctx), 30000) || errno == ENODEV);
+	/* First its queues end, then the device. */
+	while ((!t_submit(innocent.fd, innocent.queue, T_CMD_VA, 64, 0) ||
+		errno != ENODEV) && tries--)
+		usleep(10000);
+	EXPECT_ERR(t_submit(innocent.fd, innocent.queue, T_CMD_VA, 64, 0), ENODEV);
+	EXPECT_ERR(t_submit(ctx.fd, ctx.queue, T_CMD_VA, 64, 0), ENODEV);
+}
+
+TEST(card_pulled_out_ends_its_jobs_and_a_new_one_works)
+{
+	unsigned int tries = 6000;
+	struct t_ctx ctx, innocent;
+	glob_t slots;
+	int status;
+
+	if (glob("/sys/bus/pci/slots/*", 0, NULL, &slots))
+		tap_skip("this kernel has no CONFIG_HOTPLUG_PCI_PCIE");
+	globfree(&slots);
+	/* In a process of its own: the number of the node is free when that is gone. */
+	if (!fork()) {
+		lose_card();
+		_exit(0);
+	}
+	wait(&status);
+	EXPECT_EQ(status, 0);
+	while (!access(NODE, R_OK) && tries--)
+		usleep(10000);
+	while (access(NODE, R_OK) && tries--)
+		usleep(10000);
+	init(&ctx, &innocent, 1);
+	expect_works(&ctx);
+	expect_works(&innocent);
 }
 
 TAP_MAIN()

@@ -13,8 +13,13 @@ import sys
 import tempfile
 import time
 
-FAULTS = ("irq-lost,queue=5", "wrong-seq,queue=10", "hang,queue=20",
-          "reset-stuck,queue=20", "thermal-trip,queue=30", "aer-fatal,queue=40")
+FAULTS = ("irq-lost,queue=5", "wrong-seq,queue=10", "irq-late,queue=12,delay=300",
+          "irq-duplicate,queue=15,delay=50", "stuck-doorbell,queue=23",
+          "dma-error,queue=26", "hang,queue=20", "reset-stuck,queue=20",
+          "poison,queue=33,addr=0x30000000", "thermal-trip,queue=30",
+          "aer-fatal,queue=40", "flr-timeout", "surprise-removal,queue=45")
+
+SLOT_OFF = 8    # seconds
 
 
 def connect(path, vm):
@@ -52,6 +57,15 @@ with tempfile.TemporaryDirectory() as tmp:
     command(monitor, "qmp_capabilities")
     for fault in FAULTS:
         command(monitor, "qom-set", path="card0", property="inject", value=fault)
-    vm.communicate("go\n")
-    sys.exit(vm.returncode)
+    vm.stdin.write("go\n")
+    vm.stdin.flush()
+    # The last one pulls the card out: plug in another when the kernel has switched
+    # the slot off.
+    for line in monitor:
+        event = json.loads(line)
+        if (event.get("event") == "DEVICE_DELETED" and
+                event["data"].get("device") == "card0"):
+            time.sleep(SLOT_OFF)
+            command(monitor, "device_add", driver="loom", bus="rp0", id="card0")
+    sys.exit(vm.wait())
 PYTHON
