@@ -63,9 +63,9 @@ run:
 	@tools/loom-vm -- $(BIN)/loom-train $(TRAIN)
 
 # All tests; ONLY picks suites by pattern, for instance ONLY='guest/*'.
-# LOOM_DEBUG_KERNEL=1 adds those on the debug kernel.
+# LOOM_DEBUG_KERNEL=0 leaves those on the debug kernel out.
 check:
-	@tools/env/setup.sh $(if $(filter 1,$(LOOM_DEBUG_KERNEL)),--debug-kernel) all tests
+	@tools/env/setup.sh $(if $(filter 0,$(LOOM_DEBUG_KERNEL)),,--debug-kernel) all tests
 	@tests/run $(if $(ONLY),--only '$(ONLY)')
 
 # The suites of the guest on a kernel with KASAN, lockdep, kmemleak ...

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# System suspend under load, 20 times; LOOM_VM_OPTIONS for instance --debug-kernel.
+# System suspend under load, 20 times.
 # Files shared by 9p would be lost with their virtio device.
 set -u
 cd "$(dirname "$0")/../.." || exit
 
 # shellcheck disable=SC2086 # several options
 LOOM_TEST_SUSPEND=1 exec tools/loom-vm --no-share --timeout 600 \
-	--append suspend.pm_test_delay=0 ${LOOM_VM_OPTIONS-} -- build/bin/tests/test_suspend
+	--append suspend.pm_test_delay=0 -- build/bin/tests/test_suspend

@@ -20,7 +20,7 @@ def main(top, args):
     """Run loom-vm; return its exit status."""
     _open_standard_files()
     try:
-        chosen = options.parse(args)
+        chosen = options.parse(shlex.split(os.environ.pop("LOOM_VM_OPTIONS", "")) + args)
         return _run(top, chosen)
     except Problem as problem:
         say(str(problem))

@@ -29,6 +29,7 @@ exit status:
 environment:
   passed to COMMAND: PATH HOME TERM COLORTERM LANG LANGUAGE LC_* TZ LOOM_*
   ACCEL_*; and LOOM_VM=1, by which a program knows that it is in the VM
+  LOOM_VM_OPTIONS  options to begin with, for instance --debug-kernel
   LOOM_QEMU    QEMU binary to use instead of qemu-device/build-qemu.sh's
 
 In a shell, or with --tty, type Enter ~ . to end a VM that hangs.
