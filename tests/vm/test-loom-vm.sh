@@ -15,7 +15,10 @@ number=0
 running=
 
 # A process that ended must not be killed: its number may be another's by now.
+# A child that a signal meets between fork and exec gets here as well, once in a
+# thousand times: what it would clean up is still in use.
 clean_up() {
+	[ "$BASHPID" = $$ ] || return
 	if [ -n "$running" ]; then
 		kill "$running"
 	fi
