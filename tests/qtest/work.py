@@ -150,10 +150,16 @@ class PacedWork(Work):
         self.step(self.rng.choice((1, 1000, self.SOME)))
 
     def wait(self, queue, number):
+        ns = self.SOME
+
         def completed():
+            nonlocal ns
             done = queue.completion(number)
             if not done:
-                self.step(self.SOME)
+                self.step(ns)
+                # Queues that a busy host is late with hold up the others for a
+                # second of this clock.
+                ns = min(2 * ns, self.ALL)
             return done
         return wait_for(f"completion {number} of queue {queue.number}",
                         completed)
