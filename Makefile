@@ -65,7 +65,7 @@ run:
 # All tests; ONLY picks suites by pattern, for instance ONLY='guest/*'.
 # LOOM_DEBUG_KERNEL=0 leaves those on the debug kernel out.
 check:
-	@tools/env/setup.sh $(if $(filter 0,$(LOOM_DEBUG_KERNEL)),,--debug-kernel) all tests
+	@tools/env/setup.sh --suites '$(or $(ONLY),*)' all tests
 	@tests/run $(if $(ONLY),--only '$(ONLY)')
 
 # The suites of the guest on a kernel with KASAN, lockdep, kmemleak ...

@@ -21,6 +21,7 @@
 #include "loom_job.h"
 #include "loom_queue.h"
 #include "loom_ring.h"
+#include "loom_vm.h"
 
 static struct loom_job *to_loom_job(struct drm_sched_job *job)
 {
@@ -76,15 +77,15 @@ const struct drm_sched_backend_ops loom_job_sched_ops = {
 
 /**
  * loom_job_create() - make a job for the scheduler
- * @queue: where it will run
+ * @queue: where it will run; its VM is locked, with nothing lost
  * @file: who submits it
- * @work: what the card is told
  * @fence: for the card, the job's on success
+ *
+ * The caller fills in @work and @after_moves before it pushes the job.
  *
  * Return: the job or -ENOMEM.
  */
 struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file,
-				 const struct loom_ring_work *work,
 				 struct loom_fence *fence)
 {
 	struct loom_job *job;
@@ -102,9 +103,7 @@ struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file
 	}
 	job->queue = loom_queue_get(queue);
 	job->fence = fence;
-	job->work = *work;
-	job->after_moves = false;
-	job->num_lost = atomic_read(&queue->ldev->num_lost);
+	job->num_lost = queue->vm->num_lost;
 	loom_device_job_get(queue->ldev);
 	return job;
 }

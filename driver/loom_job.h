@@ -27,14 +27,13 @@ struct loom_job {
 	struct loom_ring_work work;
 	/** @after_moves: clears or moves of objects may come before it */
 	bool after_moves;
-	/** @num_lost: loom_device.num_lost when it was made */
+	/** @num_lost: loom_device.num_lost when no object of its VM was lost */
 	int num_lost;
 };
 
 extern const struct drm_sched_backend_ops loom_job_sched_ops;
 
 struct loom_job *loom_job_create(struct loom_queue *queue, struct drm_file *file,
-				 const struct loom_ring_work *work,
 				 struct loom_fence *fence);
 void loom_job_destroy(struct loom_job *job);
 

@@ -57,8 +57,6 @@ struct loom_submit {
 	struct drm_file *file;
 	/** @queue: where to, a reference */
 	struct loom_queue *queue;
-	/** @num_lost: loom_device.num_lost at the beginning */
-	int num_lost;
 	/** @after_moves: the first job has something to wait for */
 	bool after_moves;
 	/** @num_jobs: number of @job and @syncs */
@@ -283,7 +281,7 @@ static bool loom_submit_is_ready(struct loom_submit *submit,
 			return false;
 	/* Of a move that failed the scheduler's jobs know what to do. */
 	return loom_submit_moves_are_over(lock) &&
-	       submit->num_lost == atomic_read(&queue->ldev->num_lost);
+	       queue->vm->num_lost == atomic_read(&queue->ldev->num_lost);
 }
 
 static int loom_submit_schedule_job(struct loom_submit *submit, u32 i)
@@ -291,7 +289,7 @@ static int loom_submit_schedule_job(struct loom_submit *submit, u32 i)
 	struct loom_submit_job *job = &submit->job[i];
 	int ret;
 
-	job->job = loom_job_create(submit->queue, submit->file, &job->work, job->fence);
+	job->job = loom_job_create(submit->queue, submit->file, job->fence);
 	if (IS_ERR(job->job)) {
 		ret = PTR_ERR(job->job);
 		job->job = NULL;
@@ -483,7 +481,6 @@ static int loom_submit_init(struct loom_submit *submit,
 	submit->queue = loom_queue_lookup(submit->file, args->queue_id);
 	if (!submit->queue)
 		return -ENOENT;
-	submit->num_lost = atomic_read(&submit->queue->ldev->num_lost);
 	ret = loom_submit_alloc(submit);
 	if (ret)
 		loom_queue_put(submit->queue);

@@ -19,7 +19,7 @@ packages=$top/tools/env/packages.sh
 suite_apt=$top/tools/env/suite-apt.sh
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/loom/qemu
 python=${PYTHON:-/usr/bin/python3}
-patches=("$top"/qemu-device/patches/*.patch)
+patches=$top/qemu-device/patches
 
 usage() {
 	cat <<USAGE
@@ -189,7 +189,7 @@ name_things() {
 	# The hash covers the host too: after an upgrade of the distribution
 	# the old objects do not link.
 	config=$(build_key | hash_of)
-	device=$( (device_files | cut -f1 | sort; core_meson; cat "${patches[@]}"
+	device=$( (device_files | cut -f1 | sort; core_meson; all_patches
 		device_files | cut -f2 | sort | xargs -d '\n' cat) | hash_of)
 	tree=$cache/src-${version#*:}
 	source=$tree/qemu
@@ -288,17 +288,23 @@ get_firmware() {
 }
 
 # What is wrong in QEMU itself and cannot wait.
+all_patches() {
+	find "$patches" -name '*.patch' | sort | xargs -r cat
+}
+
 mend() {
 	local stamp=$source/loom-patches want file
-	want=$(cat "${patches[@]}" | hash_of)
+	want=$(all_patches | hash_of)
 	[ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || return 0
 	# What an older set of patches changed.
 	find "$source" -name '*.loom-orig' | while read -r file; do
 		mv "$file" "${file%.loom-orig}"
 		touch "${file%.loom-orig}"
 	done
-	cat "${patches[@]}" | patch -s -p1 -N -b -z .loom-orig -d "$source" >>"$log" 2>&1 ||
-		die "QEMU $version does not take qemu-device/patches: if it is mended there, remove the patch (log: $log)"
+	if [ -n "$(all_patches)" ]; then
+		all_patches | patch -s -p1 -N -b -z .loom-orig -d "$source" >>"$log" 2>&1 ||
+			die "QEMU $version does not take $patches: if it is mended there, remove the patch (log: $log)"
+	fi
 	echo "$want" >"$stamp"
 }
 

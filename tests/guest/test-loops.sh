@@ -39,8 +39,7 @@ eventually() {
 }
 
 gone() { [ ! -e $node ]; }
-# Its last reference may be dropped some time after; until then the name in debugfs,
-# which the load looks into, is not free for the next card.
+# The load looks into debugfs, where two cards cannot have one name.
 forgotten() { gone && [ ! -e "$debug/accel/$slot" ]; }
 there() { [ -c $node ]; }
 no_load() { ! pgrep -x test_soak >/dev/null; }
@@ -87,8 +86,8 @@ load_round() {
 	rmmod loom && eventually gone && insmod "$module" "${parameters[@]}" && card_works
 }
 
-# It looks at what the card has in use before it starts, and gives up on a card that
-# is not settled yet.
+# It once ended before it had begun, on a busy machine and unheard: a load that does not
+# start says why, and is started again.
 start_load() {
 	local i try
 	for try in 1 2 3; do

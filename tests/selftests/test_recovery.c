@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "card.h"
@@ -59,11 +60,52 @@ static uint32_t submit(struct t_ctx *ctx)
 	return sync;
 }
 
+/* Of a job that ends within @ms milliseconds. */
+static int fence_status(struct t_ctx *ctx, unsigned int ms)
+{
+	uint32_t sync = submit(ctx);
+
+	EXPECT_OK(t_wait(ctx->fd, sync, ms));
+	return t_fence_status(ctx->fd, sync);
+}
+
 static void expect_works(struct t_ctx *ctx)
 {
 	EXPECT_EQ(t_run(ctx, t_cmd_fill(ctx, 0, T_HBM_VA, 16, 8)), 1);
 	EXPECT_EQ(((uint32_t *)ctx->hbm)[15], 8);
 	EXPECT_EQ(t_queue_state(ctx->fd, ctx->queue).state, 0);
+}
+
+static void expect_new_queue_works(struct t_ctx *ctx)
+{
+	ctx->queue = t_queue(ctx->fd, ctx->vm);
+	expect_works(ctx);
+}
+
+static unsigned long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ul + t.tv_nsec / 1000000;
+}
+
+/* All that the card has raised, on any processor. */
+static unsigned long interrupts(void)
+{
+	unsigned long sum = 0, n;
+	char line[1024], *p, *end;
+	FILE *f = fopen("/proc/interrupts", "r");
+
+	EXPECT(f != NULL);
+	while (fgets(line, sizeof(line), f)) {
+		if (!strstr(line, "loom"))
+			continue;
+		for (p = strchr(line, ':') + 1; n = strtoul(p, &end, 10), end != p; p = end)
+			sum += n;
+	}
+	fclose(f);
+	return sum;
 }
 
 /*
@@ -85,13 +127,10 @@ TEST(lost_interrupt_only_costs_time)
 {
 	unsigned long before;
 	struct t_ctx ctx, innocent;
-	uint32_t sync;
 
 	init(&ctx, &innocent, 5);
 	before = attribute("lost_irqs");
-	sync = submit(&ctx);
-	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
-	EXPECT_EQ(t_fence_status(ctx.fd, sync), 1);
+	EXPECT_EQ(fence_status(&ctx, 20000), 1);
 	EXPECT_EQ(attribute("lost_irqs"), before + 1);
 	expect_works(&ctx);
 	expect_works(&innocent);
@@ -100,16 +139,14 @@ TEST(lost_interrupt_only_costs_time)
 /* irq-late,queue=12,delay=300 */
 TEST(late_interrupt_only_costs_time)
 {
+	unsigned long resets, start;
 	struct t_ctx ctx, innocent;
-	unsigned long resets;
-	uint32_t sync;
 
 	init(&ctx, &innocent, 12);
 	resets = attribute("resets");
-	sync = submit(&ctx);
-	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
-	EXPECT_EQ(t_fence_status(ctx.fd, sync), 1);
-	usleep(500000);		/* it may come when nobody waits any more */
+	start = now_ms();
+	EXPECT_EQ(fence_status(&ctx, 20000), 1);
+	EXPECT(now_ms() - start >= 300);
 	expect_works(&ctx);
 	expect_works(&innocent);
 	EXPECT_EQ(attribute("resets"), resets);
@@ -118,17 +155,18 @@ TEST(late_interrupt_only_costs_time)
 /* irq-duplicate,queue=15,delay=50 */
 TEST(duplicate_interrupt_costs_nothing)
 {
-	unsigned long resets, bad;
+	unsigned long resets, bad, before;
 	struct t_ctx ctx, innocent;
-	uint32_t sync;
 
 	init(&ctx, &innocent, 15);
+	/* Then the clears of all memory are over, too. */
+	expect_works(&innocent);
 	resets = attribute("resets");
 	bad = attribute("bad_completions");
-	sync = submit(&ctx);
-	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
-	EXPECT_EQ(t_fence_status(ctx.fd, sync), 1);
+	before = interrupts();
+	EXPECT_EQ(fence_status(&ctx, 20000), 1);
 	usleep(200000);
+	EXPECT_EQ(interrupts(), before + 2);
 	expect_works(&ctx);
 	expect_works(&innocent);
 	EXPECT_EQ(attribute("resets"), resets);
@@ -140,20 +178,16 @@ TEST(wrong_completion_costs_its_queue_and_resets_the_card)
 {
 	unsigned long resets;
 	struct t_ctx ctx, innocent;
-	uint32_t sync;
 
 	init(&ctx, &innocent, 10);
 	resets = attribute("resets");
-	sync = submit(&ctx);
-	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
-	EXPECT_EQ(t_fence_status(ctx.fd, sync), -EIO);
+	EXPECT_EQ(fence_status(&ctx, 20000), -EIO);
 	EXPECT_EQ(t_queue_state(ctx.fd, ctx.queue).state,
 		  DRM_LOOM_QUEUE_BANNED | DRM_LOOM_QUEUE_LOST);
 	EXPECT_EQ(attribute("bad_completions"), 1);
 	expect_works(&innocent);
 	expect_one_reset(&innocent, resets);
-	ctx.queue = t_queue(ctx.fd, ctx.vm);
-	expect_works(&ctx);
+	expect_new_queue_works(&ctx);
 }
 
 /* hang,queue=20 and reset-stuck,queue=20 */
@@ -161,37 +195,29 @@ TEST(queue_that_does_not_stop_costs_a_reset_of_the_card)
 {
 	unsigned long resets;
 	struct t_ctx ctx, innocent;
-	uint32_t sync;
 
 	init(&ctx, &innocent, 20);
 	resets = attribute("resets");
-	sync = submit(&ctx);
-	EXPECT_OK(t_wait(ctx.fd, sync, 30000));
-	EXPECT_EQ(t_fence_status(ctx.fd, sync), -ETIME);
+	EXPECT_EQ(fence_status(&ctx, 30000), -ETIME);
 	EXPECT_EQ(t_queue_state(ctx.fd, ctx.queue).state,
 		  DRM_LOOM_QUEUE_BANNED | DRM_LOOM_QUEUE_TIMEDOUT);
 	expect_works(&innocent);
 	expect_one_reset(&innocent, resets);
 	EXPECT_EQ(attribute("wedged"), 0);
-	ctx.queue = t_queue(ctx.fd, ctx.vm);
-	expect_works(&ctx);
+	expect_new_queue_works(&ctx);
 }
 
 /* stuck-doorbell,queue=23: the card never hears of the job. */
 TEST(lost_doorbell_costs_the_job_and_its_queue)
 {
 	struct t_ctx ctx, innocent;
-	uint32_t sync;
 
 	init(&ctx, &innocent, 23);
-	sync = submit(&ctx);
-	EXPECT_OK(t_wait(ctx.fd, sync, 30000));
-	EXPECT_EQ(t_fence_status(ctx.fd, sync), -ETIME);
+	EXPECT_EQ(fence_status(&ctx, 30000), -ETIME);
 	EXPECT_EQ(t_queue_state(ctx.fd, ctx.queue).state,
 		  DRM_LOOM_QUEUE_BANNED | DRM_LOOM_QUEUE_TIMEDOUT);
 	expect_works(&innocent);
-	ctx.queue = t_queue(ctx.fd, ctx.vm);
-	expect_works(&ctx);
+	expect_new_queue_works(&ctx);
 }
 
 /* dma-error,queue=26: of its ring's first entry. */
@@ -199,18 +225,14 @@ TEST(failed_dma_costs_the_job_and_its_queue)
 {
 	struct drm_loom_queue_state state;
 	struct t_ctx ctx, innocent;
-	uint32_t sync;
 
 	init(&ctx, &innocent, 26);
-	sync = submit(&ctx);
-	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
-	EXPECT_EQ(t_fence_status(ctx.fd, sync), -EIO);
+	EXPECT_EQ(fence_status(&ctx, 20000), -EIO);
 	state = t_queue_state(ctx.fd, ctx.queue);
 	EXPECT_EQ(state.state, DRM_LOOM_QUEUE_BANNED | DRM_LOOM_QUEUE_FAULTED);
 	EXPECT_EQ(state.error, LOOM_ERR_RING_DMA);
 	expect_works(&innocent);
-	ctx.queue = t_queue(ctx.fd, ctx.vm);
-	expect_works(&ctx);
+	expect_new_queue_works(&ctx);
 }
 
 /* thermal-trip,queue=30 */
@@ -218,17 +240,13 @@ TEST(thermal_trip_costs_the_job_and_resets_the_card)
 {
 	unsigned long resets;
 	struct t_ctx ctx, innocent;
-	uint32_t sync;
 
 	init(&ctx, &innocent, 30);
 	resets = attribute("resets");
-	sync = submit(&ctx);
-	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
-	EXPECT_EQ(t_fence_status(ctx.fd, sync), -EIO);
+	EXPECT_EQ(fence_status(&ctx, 20000), -EIO);
 	expect_works(&innocent);
 	expect_one_reset(&innocent, resets);
-	ctx.queue = t_queue(ctx.fd, ctx.vm);
-	expect_works(&ctx);
+	expect_new_queue_works(&ctx);
 }
 
 /* poison,queue=33,addr=0x30000000: far from what anybody has. */
@@ -256,19 +274,16 @@ TEST(fatal_link_error_costs_a_reset_of_the_slot)
 {
 	unsigned long resets;
 	struct t_ctx ctx, innocent;
-	uint32_t sync;
 
 	init(&ctx, &innocent, 40);
 	if (access("/sys/class/accel/accel0/device/aer_dev_fatal", F_OK))
 		tap_skip("this kernel has no CONFIG_PCIEAER");
 	resets = attribute("resets");
-	sync = submit(&ctx);
-	EXPECT_OK(t_wait(ctx.fd, sync, 20000));
+	EXPECT_OK(t_wait(ctx.fd, submit(&ctx), 20000));
 	expect_one_reset(&innocent, resets);
 	EXPECT_EQ(attribute("wedged"), 0);
 	expect_works(&innocent);
-	ctx.queue = t_queue(ctx.fd, ctx.vm);
-	expect_works(&ctx);
+	expect_new_queue_works(&ctx);
 }
 
 static void write_attribute(const char *name, const char *text)
@@ -286,14 +301,16 @@ static void write_attribute(const char *name, const char *text)
 /* flr-timeout: the card does not answer for two seconds. */
 TEST(function_reset_that_takes_long_is_waited_for)
 {
+	unsigned long resets, start;
 	struct t_ctx ctx, innocent;
-	unsigned long resets;
 
 	init(&ctx, &innocent, 1);
 	expect_works(&ctx);
 	resets = attribute("resets");
 	write_attribute("reset_method", "flr");
+	start = now_ms();
 	write_attribute("reset", "1");
+	EXPECT(now_ms() - start >= 2000);
 	EXPECT_EQ(attribute("resets"), resets + 1);
 	EXPECT_EQ(attribute("wedged"), 0);
 	expect_works(&ctx);

@@ -82,7 +82,7 @@ err_has() { grep -qF -- "$1" "$work/err"; }
 returned() { [ "$status" -eq "$1" ] && qemu_is_gone; }
 
 echo "TAP version 13"
-echo "1..25"
+echo "1..26"
 
 # What a command gets and gives back, all in one boot.
 cat >"$work/inside.sh" <<'INSIDE'
@@ -187,6 +187,11 @@ start --dry-run --cards 2 --device-opts hbm-size=2G
 finish
 returned 0 && grep -qF "loom,bus=rp1,id=card1,hbm-size=2G" "$work/out"
 check $? "dry_run_prints_each_card"
+
+LOOM_VM_OPTIONS="--append 'a=1 b'" start --dry-run
+finish
+returned 0 && grep -qF "a=1 b" "$work/out"
+check $? "options_come_from_the_environment_as_well"
 
 bare --no-share --add "$work/in" -- /bin/sh -c \
 	'read -r line <"$0"; echo "first: $line"; [ -e /usr ] && echo shared; exit 9' "$work/in"

@@ -6,6 +6,5 @@
 set -u
 cd "$(dirname "$0")/../.." || exit
 
-# shellcheck disable=SC2086 # several options
 LOOM_TEST_SUSPEND=1 exec tools/loom-vm --no-share --timeout 600 \
 	--append suspend.pm_test_delay=0 -- build/bin/tests/test_suspend

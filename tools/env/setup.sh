@@ -17,13 +17,27 @@ step=0
 
 usage() {
 	cat <<USAGE
-usage: setup.sh [--debug-kernel] [TARGET...]
+usage: setup.sh [--debug-kernel | --suites PATTERN] [TARGET...]
 
 Gets this machine ready to run Loom.  TARGET is what make builds in the step
 "programs" (default: all).
 
-  --debug-kernel  also the kernel with debug checks and the driver for it
+  --debug-kernel      also the kernel with debug checks and the driver for it
+  --suites PATTERN    the same if a suite of tests/run that matches needs it and
+                      LOOM_DEBUG_KERNEL is not 0
 USAGE
+}
+
+# May a suite that matches the pattern boot the debug kernel?  Their names are debug/...,
+# which are known only once they are built, and two of vm/....
+needs_debug_kernel() {
+	local pattern=$1 begin=${1%%[*?[]*}
+	if [ "${LOOM_DEBUG_KERNEL-}" = 0 ]; then
+		return 1
+	fi
+	# shellcheck disable=SC2053 # patterns
+	[[ debug/ == "$begin"* || $begin == debug/* ||
+		vm/test-debug-kernel == $pattern || vm/test-fuzz-ioctl == $pattern ]]
 }
 
 # begin WHAT LOG - announce a step
@@ -59,8 +73,17 @@ debug=false
 steps=5
 case ${1:-} in
 -h | --help) usage; exit 0 ;;
---debug-kernel) debug=true; steps=$((steps + 2)); shift ;;
+--debug-kernel) debug=true; shift ;;
+--suites)
+	if needs_debug_kernel "$2"; then
+		debug=true
+	fi
+	shift 2
+	;;
 esac
+if $debug; then
+	steps=$((steps + 2))
+fi
 
 mkdir -p "$logs" 2>/dev/null && [ -w "$logs" ] || {
 	printf 'setup: cannot write to %s: it belongs to %s; remove build/ or change its owner\n' \
