@@ -136,7 +136,7 @@ TEST(lost_interrupt_only_costs_time)
 	expect_works(&innocent);
 }
 
-/* irq-late,queue=12,delay=300 */
+/* irq-late,queue=12,delay=150: before the watchdog would take a second look. */
 TEST(late_interrupt_only_costs_time)
 {
 	unsigned long resets, start;
@@ -146,16 +146,17 @@ TEST(late_interrupt_only_costs_time)
 	resets = attribute("resets");
 	start = now_ms();
 	EXPECT_EQ(fence_status(&ctx, 20000), 1);
-	EXPECT(now_ms() - start >= 300);
+	EXPECT(now_ms() - start >= 149);	/* the card's clock has whole ones */
 	expect_works(&ctx);
 	expect_works(&innocent);
 	EXPECT_EQ(attribute("resets"), resets);
 }
 
-/* irq-duplicate,queue=15,delay=50 */
+/* irq-duplicate,queue=15,delay=500: apart enough not to become one on a busy host. */
 TEST(duplicate_interrupt_costs_nothing)
 {
 	unsigned long resets, bad, before;
+	unsigned int tries = 1000;
 	struct t_ctx ctx, innocent;
 
 	init(&ctx, &innocent, 15);
@@ -165,7 +166,8 @@ TEST(duplicate_interrupt_costs_nothing)
 	bad = attribute("bad_completions");
 	before = interrupts();
 	EXPECT_EQ(fence_status(&ctx, 20000), 1);
-	usleep(200000);
+	while (interrupts() < before + 2 && tries--)
+		usleep(10000);
 	EXPECT_EQ(interrupts(), before + 2);
 	expect_works(&ctx);
 	expect_works(&innocent);

@@ -13,8 +13,8 @@ import sys
 import tempfile
 import time
 
-FAULTS = ("irq-lost,queue=5", "wrong-seq,queue=10", "irq-late,queue=12,delay=300",
-          "irq-duplicate,queue=15,delay=50", "stuck-doorbell,queue=23",
+FAULTS = ("irq-lost,queue=5", "wrong-seq,queue=10", "irq-late,queue=12,delay=150",
+          "irq-duplicate,queue=15,delay=500", "stuck-doorbell,queue=23",
           "dma-error,queue=26", "hang,queue=20", "reset-stuck,queue=20",
           "poison,queue=33,addr=0x30000000", "thermal-trip,queue=30",
           "aer-fatal,queue=40", "flr-timeout", "surprise-removal,queue=45")
