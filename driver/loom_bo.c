@@ -13,6 +13,7 @@
  * list of mappings.
  */
 #include <linux/dma-resv.h>
+#include <linux/jiffies.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -35,6 +36,7 @@
 #include "loom_sysmem.h"
 #include "loom_vm.h"
 
+#define LOOM_BO_WAIT_SLICE	(HZ / 10)
 #define LOOM_BO_PLACEMENTS	(DRM_LOOM_PLACE_HBM | DRM_LOOM_PLACE_SYSTEM)
 
 /* CPU mappings ------------------------------------------------------------ */
@@ -55,6 +57,23 @@ static vm_fault_t loom_bo_fault_move(struct loom_bo *bo)
 	return ret ? VM_FAULT_SIGBUS : 0;
 }
 
+/*
+ * Wait for clears and moves inside drm_dev_enter(): unplugging waits for us before it
+ * ends what we wait for.
+ */
+static vm_fault_t loom_bo_fault_wait_locked(struct drm_gem_object *obj)
+{
+	long ret;
+
+	do {
+		if (drm_dev_is_unplugged(obj->dev))
+			return VM_FAULT_NOPAGE;
+		ret = dma_resv_wait_timeout(obj->resv, DMA_RESV_USAGE_KERNEL, true,
+					    LOOM_BO_WAIT_SLICE);
+	} while (!ret);
+	return ret < 0 ? VM_FAULT_NOPAGE : 0;
+}
+
 /* Wait for clears and moves; on VM_FAULT_RETRY without mmap lock. */
 static vm_fault_t loom_bo_fault_wait(struct loom_bo *bo, struct vm_fault *vmf)
 {
@@ -62,15 +81,11 @@ static vm_fault_t loom_bo_fault_wait(struct loom_bo *bo, struct vm_fault *vmf)
 	bool retry = fault_flag_allow_retry_first(vmf->flags) &&
 		     !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT);
 	struct dma_fence *fence;
-	long ret;
 
 	if (dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL))
 		return 0;
-	if (!retry) {
-		ret = dma_resv_wait_timeout(resv, DMA_RESV_USAGE_KERNEL, true,
-					    MAX_SCHEDULE_TIMEOUT);
-		return ret < 0 ? VM_FAULT_NOPAGE : 0;
-	}
+	if (!retry)
+		return loom_bo_fault_wait_locked(&bo->ttm.base);
 	/* The object may go with its mapping: without handles it has but that. */
 	if (dma_resv_get_singleton(resv, DMA_RESV_USAGE_KERNEL, &fence))
 		return VM_FAULT_NOPAGE;

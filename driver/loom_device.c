@@ -291,7 +291,7 @@ void loom_device_unplug(struct loom_device *ldev)
 		loom_ring_flush(ldev->rings[i]);
 	loom_coredump_unplug(ldev);
 	loom_ras_unplug(ldev);
-	loom_ttm_unplug(ldev);
+	loom_tt_unplug(ldev);
 }
 
 /**

@@ -21,6 +21,7 @@
 
 #include "loom_hbm.h"
 #include "loom_slots.h"
+#include "loom_tt.h"
 
 struct loom_copy;
 struct loom_coredump;
@@ -141,6 +142,8 @@ struct loom_device {
 	struct loom_hbm hbm;
 	/** @sysmem: accounts for system memory, see loom_sysmem.c */
 	struct ttm_resource_manager sysmem;
+	/** @tts: pages of objects in system memory */
+	struct loom_tts tts;
 
 	/** @copy: clears and moves buffer objects, see loom_copy.c */
 	struct loom_copy *copy;
@@ -195,6 +198,11 @@ struct loom_device {
 static inline struct loom_device *to_loom_device(struct drm_device *drm)
 {
 	return container_of(drm, struct loom_device, drm);
+}
+
+static inline struct loom_device *ttm_to_loom_device(struct ttm_device *ttm)
+{
+	return container_of(ttm, struct loom_device, ttm);
 }
 
 static inline u32 loom_read32(struct loom_device *ldev, u32 reg)

@@ -10,6 +10,7 @@
  */
 #include <linux/err.h>
 #include <linux/overflow.h>
+#include <linux/scatterlist.h>
 #include <linux/slab.h>
 
 #include <loom/loom_regs.h>
@@ -61,21 +62,21 @@ static void loom_extents_walk_hbm(struct loom_extents_walk *w,
 
 /* Neighbours on the bus become one piece. */
 static void loom_extents_walk_pages(struct loom_extents_walk *w,
-				    struct ttm_tt *tt)
+				    struct sg_table *sgt)
 {
-	u32 first = w->skip >> PAGE_SHIFT;
-	u32 last = first + (w->left >> PAGE_SHIFT);
-	u32 i, n;
+	struct scatterlist *sg;
+	u64 addr = 0, size = 0;
+	int i;
 
-	w->skip = 0;
-	for (i = first; i < last; i += n) {
-		u64 addr = tt->dma_address[i];
-
-		for (n = 1; i + n < last; n++)
-			if (tt->dma_address[i + n] != addr + ((u64)n << PAGE_SHIFT))
-				break;
-		loom_extents_take(w, addr, (u64)n << PAGE_SHIFT);
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		if (sg_dma_address(sg) != addr + size) {
+			loom_extents_take(w, addr, size);
+			addr = sg_dma_address(sg);
+			size = 0;
+		}
+		size += sg_dma_len(sg);
 	}
+	loom_extents_take(w, addr, size);
 }
 
 static u32 loom_extents_walk(struct loom_device *ldev, struct ttm_resource *res,
@@ -89,7 +90,7 @@ static u32 loom_extents_walk(struct loom_device *ldev, struct ttm_resource *res,
 	if (res->mem_type == LOOM_PL_HBM)
 		loom_extents_walk_hbm(&w, &ldev->hbm, res);
 	else
-		loom_extents_walk_pages(&w, tt);
+		loom_extents_walk_pages(&w, tt->sg);
 	return w.num;
 }
 

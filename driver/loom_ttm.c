@@ -18,14 +18,9 @@
  * A dying object keeps its memory until the last fence in its dma_resv has
  * signalled: TTM's delayed destruction.
  */
-#include <linux/slab.h>
-
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
-#include <drm/drm_prime.h>
 #include <drm/ttm/ttm_bo.h>
-#include <drm/ttm/ttm_pool.h>
-#include <drm/ttm/ttm_tt.h>
 
 #include "loom_bo.h"
 #include "loom_compat.h"
@@ -33,48 +28,8 @@
 #include "loom_device.h"
 #include "loom_pm.h"
 #include "loom_sysmem.h"
+#include "loom_tt.h"
 #include "loom_ttm.h"
-
-static struct loom_device *ttm_to_loom_device(struct ttm_device *ttm)
-{
-	return container_of(ttm, struct loom_device, ttm);
-}
-
-static struct ttm_tt *loom_ttm_tt_create(struct ttm_buffer_object *tbo,
-					 u32 page_flags)
-{
-	struct ttm_tt *tt;
-
-	tt = kzalloc(sizeof(*tt), GFP_KERNEL_ACCOUNT);
-	if (!tt)
-		return NULL;
-	if (ttm_sg_tt_init(tt, tbo, page_flags, ttm_cached)) {
-		kfree(tt);
-		return NULL;
-	}
-	return tt;
-}
-
-static int loom_ttm_tt_populate(struct ttm_device *ttm, struct ttm_tt *tt,
-				struct ttm_operation_ctx *ctx)
-{
-	if (tt->page_flags & TTM_TT_FLAG_EXTERNAL)
-		return drm_prime_sg_to_dma_addr_array(tt->sg, tt->dma_address,
-						      tt->num_pages);
-	return ttm_pool_alloc(&ttm->pool, tt, ctx);
-}
-
-static void loom_ttm_tt_unpopulate(struct ttm_device *ttm, struct ttm_tt *tt)
-{
-	if (!(tt->page_flags & TTM_TT_FLAG_EXTERNAL))
-		ttm_pool_free(&ttm->pool, tt);
-}
-
-static void loom_ttm_tt_destroy(struct ttm_device *ttm, struct ttm_tt *tt)
-{
-	ttm_tt_fini(tt);
-	kfree(tt);
-}
 
 /* Is there room in system memory?  Without it nothing can leave HBM. */
 static bool loom_ttm_can_evict(struct loom_device *ldev,
@@ -217,10 +172,10 @@ static int loom_ttm_access_memory(struct ttm_buffer_object *tbo,
 }
 
 static const struct ttm_device_funcs loom_ttm_funcs = {
-	.ttm_tt_create = loom_ttm_tt_create,
-	.ttm_tt_populate = loom_ttm_tt_populate,
-	.ttm_tt_unpopulate = loom_ttm_tt_unpopulate,
-	.ttm_tt_destroy = loom_ttm_tt_destroy,
+	.ttm_tt_create = loom_tt_create,
+	.ttm_tt_populate = loom_tt_populate,
+	.ttm_tt_unpopulate = loom_tt_unpopulate,
+	.ttm_tt_destroy = loom_tt_destroy,
 	.eviction_valuable = loom_ttm_eviction_valuable,
 	.evict_flags = loom_ttm_evict_flags,
 	.move = loom_ttm_move,
@@ -239,6 +194,9 @@ int loom_ttm_init(struct loom_device *ldev)
 	struct drm_device *drm = &ldev->drm;
 	int ret;
 
+	ret = loom_tt_init(ldev);
+	if (ret)
+		return ret;
 	ret = loom_ttm_device_init(&ldev->ttm, &loom_ttm_funcs, drm->dev,
 				   drm->anon_inode->i_mapping,
 				   drm->vma_offset_manager);
@@ -251,10 +209,4 @@ int loom_ttm_init(struct loom_device *ldev)
 	if (ret)
 		return ret;
 	return loom_hbm_init(ldev);
-}
-
-/* No device, no DMA mappings.  CPU mappings were zapped by drm_dev_unplug(). */
-void loom_ttm_unplug(struct loom_device *ldev)
-{
-	ttm_device_clear_dma_mappings(&ldev->ttm);
 }

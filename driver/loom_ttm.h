@@ -8,6 +8,5 @@
 struct loom_device;
 
 int loom_ttm_init(struct loom_device *ldev);
-void loom_ttm_unplug(struct loom_device *ldev);
 
 #endif

@@ -8,13 +8,25 @@
 #include "loom_suites.h"
 
 /* Pages 0, 1, 2 are neighbours, and so are 3 and 4. */
-static dma_addr_t pages[] = { 0x10000, 0x11000, 0x12000, 0x90000, 0x91000, 0x5000 };
+static const struct loom_extent segments[] = {
+	{ 0x10000, 0x1000 }, { 0x11000, 0x2000 }, { 0x90000, 0x2000 }, { 0x5000, 0x1000 },
+};
 
 static struct ttm_resource system_memory = { .mem_type = TTM_PL_TT };
-static struct ttm_tt tt = { .dma_address = pages };
 
 static struct loom_extents *extents_of_pages(u64 first, u64 num)
 {
+	struct scatterlist list[ARRAY_SIZE(segments)];
+	struct sg_table sgt = { .sgl = list, .nents = ARRAY_SIZE(list) };
+	struct ttm_tt tt = { .sg = &sgt };
+	struct scatterlist *sg;
+	int i;
+
+	sg_init_table(list, ARRAY_SIZE(list));
+	for_each_sgtable_dma_sg(&sgt, sg, i) {
+		sg_dma_address(sg) = segments[i].addr;
+		sg_dma_len(sg) = segments[i].size;
+	}
 	return loom_extents_of(NULL, &system_memory, &tt, first << PAGE_SHIFT,
 			       num << PAGE_SHIFT);
 }

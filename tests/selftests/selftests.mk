@@ -5,8 +5,8 @@
 
 SELFTESTS := $(patsubst tests/selftests/%.c,$(BIN)/tests/%, \
 	       $(wildcard tests/selftests/test_*.c))
-SELFTEST_LIB := $(OBJ)/tests/selftests/card.o $(OBJ)/tests/lib/card_use.o \
-		$(OBJ)/tests/lib/tap.o
+SELFTEST_LIB := $(OBJ)/tests/selftests/card.o $(OBJ)/tests/selftests/peer.o \
+		$(OBJ)/tests/lib/card_use.o $(OBJ)/tests/lib/tap.o
 SOAK_JOBS ?= 1000000
 
 $(OBJ)/tests/selftests/%.o $(OBJ)/tests/lib/tap.o: CPPFLAGS += -I.

@@ -17,6 +17,7 @@
 #include <drm_mode.h>
 
 #include "card.h"
+#include "peer.h"
 
 #define SIZE	(1ull << 20)
 #define WORDS	(uint32_t)(SIZE / 4)
@@ -27,22 +28,6 @@ static int export_flags(int fd, uint32_t handle, uint32_t flags)
 	struct drm_prime_handle args = { .handle = handle, .flags = flags };
 
 	return t_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &args) ? -1 : args.fd;
-}
-
-static int export(int fd, uint32_t handle)
-{
-	int dma_buf = export_flags(fd, handle, DRM_CLOEXEC | DRM_RDWR);
-
-	EXPECT_OK(dma_buf);
-	return dma_buf;
-}
-
-static uint32_t import(int fd, int dma_buf)
-{
-	struct drm_prime_handle args = { .fd = dma_buf };
-
-	EXPECT_OK(t_ioctl(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &args));
-	return args.handle;
 }
 
 static struct drm_loom_bo_info info(int fd, uint32_t bo)
@@ -71,35 +56,6 @@ static void check_words(const uint32_t *p, uint32_t n, uint32_t value)
 }
 
 /* The peers ---------------------------------------------------------------- */
-
-static int is_vgem(int fd)
-{
-	char name[16] = "";
-	struct drm_version v = { .name = name, .name_len = sizeof(name) - 1 };
-
-	return !ioctl(fd, DRM_IOCTL_VERSION, &v) && !strcmp(name, "vgem");
-}
-
-static int open_vgem(void)
-{
-	char path[64];
-
-	if (system("modprobe -q vgem"))
-		tap_skip("this kernel has no module vgem");
-	for (int tries = 0; tries < 50; tries++, usleep(100000)) {
-		for (int i = 0; i < 16; i++) {
-			int fd;
-
-			snprintf(path, sizeof(path), "/dev/dri/card%d", i);
-			fd = open(path, O_RDWR | O_CLOEXEC);
-			if (fd >= 0 && is_vgem(fd))
-				return fd;
-			if (fd >= 0)
-				close(fd);
-		}
-	}
-	tap_skip("vgem is loaded but there is no /dev/dri/card* of it");
-}
 
 static uint32_t vgem_bo(int vgem)
 {
@@ -180,7 +136,7 @@ TEST(dma_buf_of_hbm_maps_what_the_card_wrote)
 	bo = t_bo(a.fd, SIZE, DRM_LOOM_PLACE_HBM, 0);
 	t_map(a.fd, a.vm, bo, VA, SIZE);
 	EXPECT_EQ(t_run(&a, t_cmd_fill(&a, 0, VA, WORDS, 0x11)), 1);
-	check_words(map_dma_buf(export(a.fd, bo), SIZE), WORDS, 0x11);
+	check_words(map_dma_buf(t_export(a.fd, bo), SIZE), WORDS, 0x11);
 	/* Nobody is attached: it may stay where it is. */
 	EXPECT_EQ(info(a.fd, bo).resident, DRM_LOOM_PLACE_HBM);
 }
@@ -190,14 +146,14 @@ TEST(dma_buf_outlives_handle_and_file)
 	int fd = t_open(), dma_buf;
 	uint32_t bo = t_bo(fd, SIZE, DRM_LOOM_PLACE_SYSTEM, 0), *p;
 
-	dma_buf = export(fd, bo);
+	dma_buf = t_export(fd, bo);
 	t_gem_close(fd, bo);
 	close(fd);
 	p = map_dma_buf(dma_buf, SIZE);
 	check_words(p, WORDS, 0);
 	p[0] = 1;
 	fd = t_open();
-	bo = import(fd, dma_buf);
+	bo = t_import(fd, dma_buf);
 	EXPECT_EQ(info(fd, bo).size, SIZE);
 	EXPECT_EQ(((uint32_t *)t_mmap(fd, bo, SIZE))[0], 1);
 }
@@ -207,7 +163,7 @@ TEST(own_dma_buf_comes_back_as_the_same_object)
 	int fd = t_open();
 	uint32_t bo = t_bo(fd, SIZE, DRM_LOOM_PLACE_HBM, 0);
 
-	EXPECT_EQ(import(fd, export(fd, bo)), bo);
+	EXPECT_EQ(t_import(fd, t_export(fd, bo)), bo);
 }
 
 TEST(two_clients_share_an_object)
@@ -218,7 +174,7 @@ TEST(two_clients_share_an_object)
 	t_ctx_init(&a);
 	t_ctx_init(&b);
 	bo = t_bo(a.fd, SIZE, DRM_LOOM_PLACE_HBM, 0);
-	other = import(b.fd, export(a.fd, bo));
+	other = t_import(b.fd, t_export(a.fd, bo));
 	t_map(a.fd, a.vm, bo, VA, SIZE);
 	t_map(b.fd, b.vm, other, VA + SIZE, SIZE);
 	EXPECT_EQ(t_run(&a, t_cmd_fill(&a, 0, VA, WORDS / 2, 0xa)), 1);
@@ -239,14 +195,14 @@ TEST(import_refuses_what_is_no_dma_buf)
 
 TEST(vgem_memory_is_read_and_written_by_the_card)
 {
-	int vgem = open_vgem();
+	int vgem = t_open_vgem();
 	uint32_t handle = vgem_bo(vgem), bo, *p = vgem_map(vgem, handle);
 	struct t_ctx a;
 
 	for (uint32_t i = 0; i < WORDS / 2; i++)
 		p[i] = i;
 	t_ctx_init(&a);
-	bo = import(a.fd, export(vgem, handle));
+	bo = t_import(a.fd, t_export(vgem, handle));
 	EXPECT_EQ(info(a.fd, bo).resident, DRM_LOOM_PLACE_SYSTEM);
 	t_map(a.fd, a.vm, bo, VA, SIZE);
 	EXPECT_EQ(t_run(&a, t_cmd_copy(&a, 0, VA + SIZE / 2, VA, WORDS / 2)), 1);
@@ -256,11 +212,11 @@ TEST(vgem_memory_is_read_and_written_by_the_card)
 
 TEST(imported_object_can_be_mapped_and_outlives_the_exporter)
 {
-	int vgem = open_vgem();
+	int vgem = t_open_vgem();
 	uint32_t handle = vgem_bo(vgem), bo, *p, *q = vgem_map(vgem, handle);
-	int fd = t_open(), dma_buf = export(vgem, handle);
+	int fd = t_open(), dma_buf = t_export(vgem, handle);
 
-	bo = import(fd, dma_buf);
+	bo = t_import(fd, dma_buf);
 	close(dma_buf);
 	p = t_mmap(fd, bo, SIZE);
 	p[WORDS - 1] = 0x77;
@@ -274,7 +230,7 @@ TEST(imported_object_can_be_mapped_and_outlives_the_exporter)
 
 TEST(vgem_sees_hbm_which_is_pinned_in_system_memory_meanwhile)
 {
-	int vgem = open_vgem(), dma_buf;
+	int vgem = t_open_vgem(), dma_buf;
 	uint32_t bo, handle;
 	struct t_ctx a;
 
@@ -282,8 +238,8 @@ TEST(vgem_sees_hbm_which_is_pinned_in_system_memory_meanwhile)
 	bo = t_bo(a.fd, SIZE, DRM_LOOM_PLACE_HBM, 0);
 	t_map(a.fd, a.vm, bo, VA, SIZE);
 	EXPECT_EQ(t_run(&a, t_cmd_fill(&a, 0, VA, WORDS, 0x44)), 1);
-	dma_buf = export(a.fd, bo);
-	handle = import(vgem, dma_buf);
+	dma_buf = t_export(a.fd, bo);
+	handle = t_import(vgem, dma_buf);
 	EXPECT_EQ(info(a.fd, bo).resident, DRM_LOOM_PLACE_SYSTEM);
 	check_words(map_dma_buf(dma_buf, SIZE), WORDS, 0x44);
 	/* The card goes on with it there. */
@@ -313,7 +269,7 @@ TEST(udmabuf_memory_is_read_and_written_by_the_card)
 	for (uint32_t i = 0; i < WORDS / 2; i++)
 		p[i] = ~i;
 	t_ctx_init(&a);
-	bo = import(a.fd, dma_buf);
+	bo = t_import(a.fd, dma_buf);
 	EXPECT_EQ(info(a.fd, bo).size, SIZE);
 	t_map(a.fd, a.vm, bo, VA, SIZE);
 	EXPECT_EQ(t_run(&a, t_cmd_copy(&a, 0, VA + SIZE / 2, VA, WORDS / 2)), 1);
@@ -329,7 +285,7 @@ TEST(imported_object_cannot_be_bound_beyond_its_end)
 	int fd = t_open();
 	uint32_t *p;
 
-	op.handle = import(fd, make_udmabuf(SIZE / 2, &p));
+	op.handle = t_import(fd, make_udmabuf(SIZE / 2, &p));
 	EXPECT_ERR(t_bind(fd, t_vm(fd), &op), EINVAL);
 }
 
@@ -340,9 +296,9 @@ TEST(a_hundred_imports_and_exports_leave_nothing)
 
 	for (int i = 0; i < 100; i++) {
 		uint32_t bo = t_bo(fd, SIZE, DRM_LOOM_PLACE_HBM, 0);
-		int out = export(fd, bo);
+		int out = t_export(fd, bo);
 
-		t_gem_close(fd, import(fd, dma_buf));
+		t_gem_close(fd, t_import(fd, dma_buf));
 		t_gem_close(fd, bo);
 		close(out);
 	}
