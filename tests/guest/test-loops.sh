@@ -82,8 +82,11 @@ bind_round() {
 		card_works
 }
 
+# The fences of the program before may be in use for a moment yet.
+unload() { rmmod loom 2>>"$out"; }
+
 load_round() {
-	rmmod loom && eventually gone && insmod "$module" "${parameters[@]}" && card_works
+	eventually unload && eventually gone && insmod "$module" "${parameters[@]}" && card_works
 }
 
 # It once ended before it had begun, on a busy machine and unheard: a load that does not

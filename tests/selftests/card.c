@@ -171,19 +171,33 @@ int t_wait_point(int fd, uint32_t syncobj, uint64_t point, unsigned int ms)
 	return t_ioctl(fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &args);
 }
 
-int t_fence_status(int fd, uint32_t syncobj)
+int t_sync_file(int fd, uint32_t syncobj)
 {
 	struct drm_syncobj_handle handle = {
 		.handle = syncobj,
 		.flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE,
 		.fd = -1,
 	};
-	struct sync_file_info info = { 0 };
 
 	EXPECT_OK(t_ioctl(fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &handle));
-	EXPECT_OK(t_ioctl(handle.fd, SYNC_IOC_FILE_INFO, &info));
-	close(handle.fd);
+	return handle.fd;
+}
+
+int t_sync_file_status(int sync_file)
+{
+	struct sync_file_info info = { 0 };
+
+	EXPECT_OK(t_ioctl(sync_file, SYNC_IOC_FILE_INFO, &info));
 	return info.status;
+}
+
+int t_fence_status(int fd, uint32_t syncobj)
+{
+	int sync_file = t_sync_file(fd, syncobj);
+	int status = t_sync_file_status(sync_file);
+
+	close(sync_file);
+	return status;
 }
 
 int t_submit_syncs(int fd, uint32_t queue, uint64_t cmd_va, uint32_t size,

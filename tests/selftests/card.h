@@ -43,6 +43,9 @@ uint32_t t_syncobj(int fd);
 /* t_wait() - wait for a binary syncobj; 0 or -1 with errno (ETIME) */
 int t_wait(int fd, uint32_t syncobj, unsigned int ms);
 int t_wait_point(int fd, uint32_t syncobj, uint64_t point, unsigned int ms);
+/* t_sync_file() - the fence in a syncobj, as a file that outlives the card's */
+int t_sync_file(int fd, uint32_t syncobj);
+int t_sync_file_status(int sync_file);
 /* t_fence_status() - of the fence in a syncobj: 1 ok, 0 pending, -errno failed */
 int t_fence_status(int fd, uint32_t syncobj);
 

@@ -3,7 +3,9 @@
  * Syncobjs with the card's fences: what IGT's syncobj_basic, syncobj_wait and
  * syncobj_timeline do with fences of sw_sync, which no stock kernel has.
  */
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -405,6 +407,67 @@ TEST(timeline_ioctls_refuse_what_is_wrong)
 	args.flags = 0;
 	args.count_handles = 0;
 	EXPECT_ERR(t_ioctl(fd, DRM_IOCTL_SYNCOBJ_QUERY, &args), EINVAL);
+}
+
+/* Modules in use ------------------------------------------------------------ */
+
+static int module_users(void)
+{
+	FILE *f = fopen("/sys/module/loom/refcnt", "r");
+	int users = -1;
+
+	if (!f)
+		tap_skip("loom is no module that can be unloaded");
+	EXPECT_EQ(fscanf(f, "%d", &users), 1);
+	fclose(f);
+	return users;
+}
+
+/* Users leave some time after they end. */
+static void expect_module_users(int users)
+{
+	unsigned int tries = 1000;
+
+	while (module_users() != users && tries--)
+		usleep(10000);
+	EXPECT_EQ(module_users(), users);
+}
+
+/* Two jobs, one of which the scheduler has had, and no more of the card than this. */
+static void leave_sync_files(int sync_file[2])
+{
+	struct t_ctx ctx;
+	uint32_t out[2], size;
+
+	t_ctx_init(&ctx);
+	size = t_cmd_fill(&ctx, 0, T_HBM_VA, 16, 3);
+	for (int i = 0; i < 2; i++) {
+		struct drm_loom_sync_op syncs[2] = {
+			{ .flags = DRM_LOOM_SYNC_SIGNAL, .handle = out[i] = create(ctx.fd, 0) },
+			{ .flags = DRM_LOOM_SYNC_WAIT, .handle = out[0] },
+		};
+
+		EXPECT_OK(t_submit_syncs(ctx.fd, ctx.queue, T_CMD_VA, size, syncs, 1 + i));
+		sync_file[i] = t_sync_file(ctx.fd, out[i]);
+	}
+	EXPECT_OK(t_wait(ctx.fd, out[1], 20000));
+	munmap(ctx.cmd, T_CMD_SIZE);
+	munmap(ctx.hbm, T_HBM_SIZE);
+	close(ctx.fd);
+}
+
+TEST(sync_files_keep_the_driver_from_being_unloaded)
+{
+	int before = module_users();
+	int sync_file[2];
+
+	leave_sync_files(sync_file);
+	expect_module_users(before + 2);
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(t_sync_file_status(sync_file[i]), 1);
+		close(sync_file[i]);
+	}
+	expect_module_users(before);
 }
 
 TAP_MAIN()
