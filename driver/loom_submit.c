@@ -20,19 +20,17 @@
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
-#include <drm/drm_gpuvm.h>
 
 #include <drm/loom_accel.h>
 #include <loom/loom_isa.h>
 
-#include "loom_compat.h"
 #include "loom_device.h"
 #include "loom_fence.h"
 #include "loom_job.h"
 #include "loom_queue.h"
-#include "loom_rebind.h"
 #include "loom_ring.h"
 #include "loom_submit.h"
+#include "loom_submit_lock.h"
 #include "loom_sync.h"
 #include "loom_uobj.h"
 #include "loom_vm.h"
@@ -122,136 +120,6 @@ static int loom_submit_make_jobs(struct loom_submit *submit,
 			ret = loom_submit_make_job(submit, i, &ujob);
 	}
 	return ret;
-}
-
-/* Locks ------------------------------------------------------------------- */
-
-/**
- * struct loom_submit_lock - the lock of a VM and of all its objects
- *
- * Objects of the VM's own have its dma_resv.  When there are no others, that is all
- * there is to lock, and it takes no struct drm_exec.
- */
-struct loom_submit_lock {
-	/** @resv: of the VM */
-	struct dma_resv *resv;
-	/** @has_shared: there are other objects, and @exec has all locks */
-	bool has_shared;
-	/** @exec: not initialised unless @has_shared */
-	struct drm_gpuvm_exec exec;
-};
-
-static int loom_submit_lock_shared(struct loom_submit_lock *lock,
-				   struct loom_vm *vm)
-{
-	lock->has_shared = true;
-	lock->exec = (struct drm_gpuvm_exec) {
-		.vm = &vm->base,
-		.flags = DRM_EXEC_INTERRUPTIBLE_WAIT,
-		.num_fences = 1,
-	};
-	return drm_gpuvm_exec_lock(&lock->exec);
-}
-
-/* Objects are added to @vm, and walked, with its lock held. */
-static int loom_submit_lock_objects(struct loom_submit_lock *lock,
-				    struct loom_vm *vm)
-{
-	int ret;
-
-	lock->resv = drm_gpuvm_resv(&vm->base);
-	lock->has_shared = false;
-	ret = dma_resv_lock_interruptible(lock->resv, NULL);
-	if (ret)
-		return ret;
-	if (list_empty(&vm->base.extobj.list)) {
-		ret = dma_resv_reserve_fences(lock->resv, 1);
-		if (ret)
-			dma_resv_unlock(lock->resv);
-		return ret;
-	}
-	dma_resv_unlock(lock->resv);
-	return loom_submit_lock_shared(lock, vm);
-}
-
-static void loom_submit_unlock(struct loom_submit_lock *lock)
-{
-	if (lock->has_shared)
-		drm_gpuvm_exec_unlock(&lock->exec);
-	else
-		dma_resv_unlock(lock->resv);
-}
-
-static void loom_submit_add_fence(struct loom_submit_lock *lock,
-				  struct dma_fence *fence)
-{
-	if (lock->has_shared)
-		drm_gpuvm_exec_resv_add_fence(&lock->exec, fence,
-					      DMA_RESV_USAGE_BOOKKEEP,
-					      DMA_RESV_USAGE_BOOKKEEP);
-	else
-		dma_resv_add_fence(lock->resv, fence, DMA_RESV_USAGE_BOOKKEEP);
-}
-
-/* Make @job wait for moves of whatever is locked. */
-static int loom_submit_wait_moves(struct loom_submit_lock *lock,
-				  struct drm_sched_job *job)
-{
-	struct drm_gem_object *obj;
-	int ret;
-
-	if (!lock->has_shared)
-		return drm_sched_job_add_resv_dependencies(job, lock->resv,
-							   DMA_RESV_USAGE_KERNEL);
-	loom_exec_for_each_locked(&lock->exec.exec, obj) {
-		ret = drm_sched_job_add_resv_dependencies(job, obj->resv,
-							  DMA_RESV_USAGE_KERNEL);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-static bool loom_submit_resv_is_still(struct dma_resv *resv)
-{
-	struct dma_resv_iter cursor;
-	struct dma_fence *fence;
-
-	dma_resv_for_each_fence(&cursor, resv, DMA_RESV_USAGE_KERNEL, fence)
-		if (!dma_fence_is_signaled(fence))
-			return false;
-	return true;
-}
-
-/* Is nothing that is locked on the move? */
-static bool loom_submit_moves_are_over(struct loom_submit_lock *lock)
-{
-	struct drm_gem_object *obj;
-
-	if (!lock->has_shared)
-		return loom_submit_resv_is_still(lock->resv);
-	loom_exec_for_each_locked(&lock->exec.exec, obj)
-		if (!loom_submit_resv_is_still(obj->resv))
-			return false;
-	return true;
-}
-
-/* Lock the VM and all its objects, with what the page table says of them true. */
-static int loom_submit_lock(struct loom_submit_lock *lock, struct loom_vm *vm)
-{
-	bool useful = loom_rebind_is_useful(vm);
-	int ret;
-
-	for (;;) {
-		ret = loom_submit_lock_objects(lock, vm);
-		if (ret || (!useful && !loom_rebind_is_needed(vm)))
-			return ret;
-		loom_submit_unlock(lock);
-		useful = false;
-		ret = loom_rebind(vm);
-		if (ret)
-			return ret;
-	}
 }
 
 /* To the card or to the scheduler ------------------------------------------ */
