@@ -71,6 +71,8 @@ static void loom_extents_walk_pages(struct loom_extents_walk *w,
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		if (sg_dma_address(sg) != addr + size) {
 			loom_extents_take(w, addr, size);
+			if (!w->left)
+				return;
 			addr = sg_dma_address(sg);
 			size = 0;
 		}

@@ -2,8 +2,8 @@
 /*
  * DOC: System memory
  *
- * Pages come from TTM's pool and are mapped for the card one by one, so there
- * is no address to manage: this manager only accounts.
+ * Its pages are where the kernel found them (loom_tt.c), so there is no address to
+ * manage: this manager only accounts.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>

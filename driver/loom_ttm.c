@@ -2,8 +2,8 @@
 /*
  * DOC: Memory types
  *
- * HBM (loom_hbm.c) and system memory, mapped for the card (loom_sysmem.c), which
- * is not swapped out.
+ * HBM (loom_hbm.c) and system memory (loom_sysmem.c, its pages loom_tt.c), which is
+ * not swapped out.
  *
  * When HBM is full, new objects push out those that were put there longest ago: to
  * system memory, where the card can use them too, only more slowly.  Nothing that

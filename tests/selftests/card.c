@@ -37,6 +37,15 @@ int t_open(void)
 	return fd;
 }
 
+void t_write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	EXPECT_OK(fd);
+	EXPECT_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
 uint32_t t_bo(int fd, uint64_t size, uint32_t placement, uint32_t vm)
 {
 	struct drm_loom_bo_create args = {

@@ -25,6 +25,11 @@ int t_ioctl(int fd, unsigned long request, void *arg);
 /* t_open() - the card's node: $LOOM_NODE or /dev/accel/accel0; skips without one */
 int t_open(void);
 
+/* Where the attributes of the card's PCI device are. */
+#define T_DEVICE	"/sys/class/accel/accel0/device/"
+
+void t_write_file(const char *path, const char *text);
+
 /* t_bo() - a buffer object; its handle */
 uint32_t t_bo(int fd, uint64_t size, uint32_t placement, uint32_t vm);
 void *t_mmap(int fd, uint32_t handle, uint64_t size);

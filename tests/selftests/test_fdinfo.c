@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "card.h"
+#include "peer.h"
 
 static void read_fdinfo(int fd, char *buf, size_t len)
 {
@@ -70,12 +71,8 @@ TEST(fdinfo_counts_what_others_have_too_as_shared)
 {
 	char buf[4096];
 	int fd = t_open(), other = t_open();
-	struct drm_prime_handle args = {
-		.handle = t_bo(fd, 4 << 20, DRM_LOOM_PLACE_HBM, 0),
-	};
 
-	EXPECT_OK(t_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &args));
-	EXPECT_OK(t_ioctl(other, DRM_IOCTL_PRIME_FD_TO_HANDLE, &args));
+	t_import(other, t_export(fd, t_bo(fd, 4 << 20, DRM_LOOM_PLACE_HBM, 0)));
 	read_fdinfo(fd, buf, sizeof(buf));
 	EXPECT_EQ(value_of(buf, "drm-shared-hbm:"), 4096);
 	read_fdinfo(other, buf, sizeof(buf));

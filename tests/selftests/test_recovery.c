@@ -288,18 +288,6 @@ TEST(fatal_link_error_costs_a_reset_of_the_slot)
 	expect_new_queue_works(&ctx);
 }
 
-static void write_attribute(const char *name, const char *text)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/class/accel/accel0/device/%s", name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	EXPECT_OK(fd);
-	EXPECT_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-}
-
 /* flr-timeout: the card does not answer for two seconds. */
 TEST(function_reset_that_takes_long_is_waited_for)
 {
@@ -309,9 +297,9 @@ TEST(function_reset_that_takes_long_is_waited_for)
 	init(&ctx, &innocent, 1);
 	expect_works(&ctx);
 	resets = attribute("resets");
-	write_attribute("reset_method", "flr");
+	t_write_file(T_DEVICE "reset_method", "flr");
 	start = now_ms();
-	write_attribute("reset", "1");
+	t_write_file(T_DEVICE "reset", "1");
 	EXPECT(now_ms() - start >= 2000);
 	EXPECT_EQ(attribute("resets"), resets + 1);
 	EXPECT_EQ(attribute("wedged"), 0);

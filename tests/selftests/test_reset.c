@@ -14,24 +14,12 @@
 
 #include "card.h"
 
-static void write_attribute(const char *name, const char *text)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/class/accel/accel0/device/%s", name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		tap_skip("no %s", path);
-	EXPECT_OK(fd);
-	EXPECT_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-}
-
 static void reset_card(void)
 {
-	write_attribute("reset_method", "flr");
-	write_attribute("reset", "1");
+	if (access(T_DEVICE "reset_method", F_OK))
+		tap_skip("no " T_DEVICE "reset_method");
+	t_write_file(T_DEVICE "reset_method", "flr");
+	t_write_file(T_DEVICE "reset", "1");
 }
 
 static int submit_flags(struct t_ctx *ctx, uint32_t offset, uint32_t size,

@@ -32,15 +32,6 @@ struct load {
 	uint32_t done[JOBS];	/* syncobjs of jobs that work */
 };
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	EXPECT_OK(fd);
-	EXPECT_EQ(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
-
 /* A job that may run twice, as it does when it had begun at the suspend. */
 static void submit_repeatable(struct load *load, uint32_t queue, uint32_t begin,
 			      uint32_t end, uint32_t out)
@@ -124,10 +115,10 @@ TEST(suspend_under_load_keeps_hbm_queues_and_jobs)
 		tap_skip("this VM would not survive it: vm/test-suspend boots one for it");
 	alarm(600);
 	load_init(&load);
-	write_file("/sys/power/pm_test", "platform");
+	t_write_file("/sys/power/pm_test", "platform");
 	for (uint32_t round = 1; round <= ROUNDS; round++) {
 		load_begin(&load, round);
-		write_file("/sys/power/state", "freeze");
+		t_write_file("/sys/power/state", "freeze");
 		load_end(&load, round);
 	}
 	state = t_queue_state(load.card.fd, load.card.queue);

@@ -433,23 +433,29 @@ static void expect_module_users(int users)
 	EXPECT_EQ(module_users(), users);
 }
 
-/* Two jobs, one of which the scheduler has had, and no more of the card than this. */
+/*
+ * Of two jobs, and no more of the card than this.  The first waits on the card, the
+ * second for the first, thus with the scheduler.
+ */
 static void leave_sync_files(int sync_file[2])
 {
 	struct t_ctx ctx;
-	uint32_t out[2], size;
+	uint32_t out[2], hold, release;
 
 	t_ctx_init(&ctx);
-	size = t_cmd_fill(&ctx, 0, T_HBM_VA, 16, 3);
+	hold = t_cmd_event(&ctx, 0, LOOM_EVENT_OP_WAIT_GE, 1, 1);
+	release = t_cmd_event(&ctx, 0x1000, LOOM_EVENT_OP_SET, 1, 1) - 0x1000;
 	for (int i = 0; i < 2; i++) {
 		struct drm_loom_sync_op syncs[2] = {
 			{ .flags = DRM_LOOM_SYNC_SIGNAL, .handle = out[i] = create(ctx.fd, 0) },
 			{ .flags = DRM_LOOM_SYNC_WAIT, .handle = out[0] },
 		};
 
-		EXPECT_OK(t_submit_syncs(ctx.fd, ctx.queue, T_CMD_VA, size, syncs, 1 + i));
+		EXPECT_OK(t_submit_syncs(ctx.fd, ctx.queue, T_CMD_VA, hold, syncs, 1 + i));
 		sync_file[i] = t_sync_file(ctx.fd, out[i]);
+		EXPECT_EQ(t_sync_file_status(sync_file[i]), 0);
 	}
+	EXPECT_OK(t_submit(ctx.fd, t_queue(ctx.fd, ctx.vm), T_CMD_VA + 0x1000, release, 0));
 	EXPECT_OK(t_wait(ctx.fd, out[1], 20000));
 	munmap(ctx.cmd, T_CMD_SIZE);
 	munmap(ctx.hbm, T_HBM_SIZE);

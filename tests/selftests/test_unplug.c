@@ -5,11 +5,7 @@
  * It goes through sysfs, as a hot-plug slot has it done, and comes back with a scan of
  * the bus.  tests/guest/test-loops.sh takes it away under load.
  */
-#include <fcntl.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -21,7 +17,6 @@
 #include "peer.h"
 
 #define NODE	"/dev/accel/accel0"
-#define DEVICE	"/sys/class/accel/accel0/device"
 
 #define OBJECTS	400
 #define CLOSERS	2
@@ -30,24 +25,11 @@
 #define LENT	(96ull << 20)
 #define SLACK	(16ull << 20)
 
-static void write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	EXPECT_OK(fd);
-	EXPECT_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-}
-
 static void remove_card(void)
 {
-	char device[PATH_MAX], path[PATH_MAX + 16];
-
 	if (access("/sys/bus/pci/rescan", W_OK))
 		tap_skip("only root can take the card away");
-	EXPECT(realpath(DEVICE, device) != NULL);
-	snprintf(path, sizeof(path), "%s/remove", device);
-	write_text(path, "1");
+	t_write_file(T_DEVICE "remove", "1");
 	EXPECT_ERR(access(NODE, F_OK), ENOENT);
 }
 
@@ -56,7 +38,7 @@ static void card_returns(void)
 {
 	unsigned int tries = 1000;
 
-	write_text("/sys/bus/pci/rescan", "1");
+	t_write_file("/sys/bus/pci/rescan", "1");
 	while (access(NODE, F_OK) && tries--)
 		usleep(10000);
 	EXPECT_OK(access(NODE, F_OK));
