@@ -23,18 +23,30 @@ int t_ioctl(int fd, unsigned long request, void *arg)
 	return ret;
 }
 
+static const char *node(void)
+{
+	return getenv("LOOM_NODE") ?: "/dev/accel/accel0";
+}
+
 int t_open(void)
 {
-	const char *node = getenv("LOOM_NODE");
-	int fd;
+	int fd = open(node(), O_RDWR | O_CLOEXEC);
 
-	if (!node)
-		node = "/dev/accel/accel0";
-	fd = open(node, O_RDWR | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
-		tap_skip("%s is not there: run me with tools/loom-vm", node);
+		tap_skip("%s is not there: run me with tools/loom-vm", node());
 	EXPECT_OK(fd);
 	return fd;
+}
+
+void t_await_card(void)
+{
+	unsigned int tries = 6000;
+	int fd;
+
+	while ((fd = open(node(), O_RDWR | O_CLOEXEC)) < 0 && tries--)
+		usleep(10000);
+	EXPECT_OK(fd);
+	close(fd);
 }
 
 void t_write_file(const char *path, const char *text)

@@ -24,6 +24,11 @@ int t_ioctl(int fd, unsigned long request, void *arg);
 
 /* t_open() - the card's node: $LOOM_NODE or /dev/accel/accel0; skips without one */
 int t_open(void);
+/*
+ * t_await_card() - wait until a card that was just plugged in can be opened.  DRM shows
+ * the node before it registers the device; until then open() says ENODEV.
+ */
+void t_await_card(void);
 
 /* Where the attributes of the card's PCI device are. */
 #define T_DEVICE	"/sys/class/accel/accel0/device/"

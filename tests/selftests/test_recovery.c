@@ -344,8 +344,7 @@ TEST(card_pulled_out_ends_its_jobs_and_a_new_one_works)
 	EXPECT_EQ(status, 0);
 	while (!access(NODE, R_OK) && tries--)
 		usleep(10000);
-	while (access(NODE, R_OK) && tries--)
-		usleep(10000);
+	t_await_card();
 	init(&ctx, &innocent, 1);
 	expect_works(&ctx);
 	expect_works(&innocent);

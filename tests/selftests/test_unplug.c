@@ -36,12 +36,8 @@ static void remove_card(void)
 /* With the number that it had: nobody may have it open any more. */
 static void card_returns(void)
 {
-	unsigned int tries = 1000;
-
 	t_write_file("/sys/bus/pci/rescan", "1");
-	while (access(NODE, F_OK) && tries--)
-		usleep(10000);
-	EXPECT_OK(access(NODE, F_OK));
+	t_await_card();
 }
 
 static void expect_card_works(void)
