@@ -28,6 +28,20 @@ def reports(lines, caller=""):
     return [report.title() for report in log.reports], [len(r.lines) for r in log.reports]
 
 
+# Of a card that was pulled out.
+HOTPLUG = """
+======================================================
+WARNING: possible circular locking dependency detected
+6.12.117 #1 Tainted: G          IO
+irq/24-pciehp/43 is trying to acquire lock:
+(&ctrl->reset_lock){++++}-{3:3}, at: pciehp_unconfigure_device+0x1e1/0x390
+but task is already holding lock:
+(pci_rescan_remove_lock){+.+.}-{3:3}, at: pci_lock_rescan_remove+0x12/0x20
+Call Trace:
+ pciehp_unconfigure_device+0x1e1/0x390
+ pciehp_disable_slot+0xf5/0x350
+"""
+
 CASES = {
     "an_ordinary_boot_is_clean": ("""
 Spectre V2 : WARNING: Unprivileged eBPF is enabled
@@ -83,6 +97,11 @@ WARNING: possible circular locking dependency detected
 ------------------------------------------------------
 test_vm/130 is trying to acquire lock:
 """, ["WARNING: possible circular locking dependency detected"], [5]),
+
+    "lock_order_of_pci_hotplug_is_known": (HOTPLUG, [], []),
+
+    "lock_order_with_our_module_in_it_is_not": (
+        HOTPLUG + "[loom]", ["WARNING: possible circular locking dependency detected"], [11]),
 
     "two_without_end_are_told_apart": ("""
 BUG: scheduling while atomic: insmod/125/0x00000002

@@ -319,6 +319,8 @@ def _quote(lines):
 def _conclude(log, ended_by, status):
     """Report what the kernel reported; return the exit status."""
     where = f"kernel log: {os.path.relpath(log.path)}"
+    for report in log.known:
+        say(f"note: a known fault of this kernel, not of a driver: {report.title()}")
     if log.reports:
         first, *others = log.reports
         say("the guest's kernel reports a problem:")

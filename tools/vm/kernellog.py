@@ -28,6 +28,15 @@ _TRACE = "Call Trace:"
 _END = re.compile(r"-+\[ end (trace|Kernel panic)")
 _RULE = re.compile(r"={20,}$")
 
+# Faults of the kernel itself, which it reports however right a driver is: how the report
+# begins, and what all stands in it.
+_KNOWN = (
+    # The slot's thread takes both locks in both orders when a card with a driver is
+    # pulled out (6.12).
+    ("WARNING: possible circular locking dependency",
+     ("(&ctrl->reset_lock)", "(pci_rescan_remove_lock)", "pciehp_unconfigure_device")),
+)
+
 _MAX_LINES = 150        # of one report
 _MAX_PAUSE = 0.5        # seconds; later lines belong to something else
 
@@ -46,6 +55,13 @@ class Report:
         texts = [_PREFIX.sub("", line, count=1) for line in self.lines]
         named = [text for text in texts if _START.match(text) and "cut here" not in text]
         return (named or texts)[0]
+
+    def known(self):
+        """Whether it is a fault of the kernel itself; our module is nowhere in it."""
+        text = "\n".join(self.lines)
+        return "[loom]" not in text and any(
+            self.title().startswith(title) and all(word in text for word in words)
+            for title, words in _KNOWN)
 
     def take(self, line, time, text):
         """Add the line if it belongs to this report."""
@@ -68,12 +84,22 @@ class KernelLog:
 
     def __init__(self, path, mark):
         self.path = path
-        self.reports = []
         self.complete = False       # the mark was logged
         self.recent = collections.deque(maxlen=400)
+        self._all = []              # reports
         self._mark = mark
         self._file = None
         self._partial = b""
+
+    @property
+    def reports(self):
+        """What somebody has to look at."""
+        return [report for report in self._all if not report.known()]
+
+    @property
+    def known(self):
+        """Reports of faults that are the kernel's own, and known."""
+        return [report for report in self._all if report.known()]
 
     def poll(self):
         """Read what is new; return its lines."""
@@ -98,10 +124,10 @@ class KernelLog:
         text = line[prefix.end():] if prefix else line
         if self._mark in text:
             self.complete = True
-        elif self.reports and self.reports[-1].take(line, time, text):
+        elif self._all and self._all[-1].take(line, time, text):
             pass
         elif _START.match(text):
             # What is just above often says what it is about.
             above = [line for line in self.last(1) if _RULE.search(line)]
-            self.reports.append(Report(above + [line], time))
+            self._all.append(Report(above + [line], time))
         self.recent.append(line)
