@@ -9,8 +9,8 @@ import sys
 
 HEADER = open("uapi/drm/loom_accel.h").read()
 TEXT = open("tests/fuzz/syzkaller/dev_loom.txt").read()
-# Names of the header that are no values of a field.
-NO_VALUES = r"DRM_LOOM_MAX_LABEL$"
+# Names of the header that are no values of a field that the driver reads.
+NO_VALUES = r"DRM_LOOM_(MAX_LABEL|BO_\w+|VM_UNUSABLE|QUEUE_\w+)$"
 BYTES = {"int8": 1, "int16": 2, "int32": 4, "int64": 8, "ptr64": 8}
 tests = failed = 0
 
@@ -76,7 +76,7 @@ def undefined_names(resources, structs, sets):
     return [f"{name} is not defined" for name in sorted(names - known - fields)]
 
 
-print("TAP version 13\n1..5")
+print("TAP version 13\n1..6")
 resources = dict(re.findall(r"^resource (\w+)\[(\w+)\]", TEXT, re.M))
 resources = {name: "int32" if kind == "fd" else kind for name, kind in resources.items()}
 structs = described_structs(resources)
@@ -103,5 +103,9 @@ check("every_flag_is_in_the_header",
 check("every_name_is_defined_and_used", undefined_names(resources, structs, sets) +
       [f"{name} is not used" for name in sorted(sets | set(structs) | set(resources))
        if len(re.findall(rf"\b{name}\b", TEXT)) < 2])
+# syzkaller's compiler takes no description of what the kernel writes but its size.
+check("what_the_driver_writes_is_plain",
+      [f"{line.strip()} is an output" for line in re.findall(r"^\t.*\((?:out|inout)\)$", TEXT, re.M)
+       if re.match(r"\t\w+\t+(?:flags|const|len|bytesize)\[", line)])
 sys.exit(failed > 0)
 PYTHON
