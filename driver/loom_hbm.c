@@ -151,6 +151,18 @@ int loom_hbm_retire(struct loom_hbm *hbm, u64 page, struct loom_bo **owner)
 	return ret;
 }
 
+/* Those that wait for their object to go among them. */
+unsigned int loom_hbm_count_retired(struct loom_hbm *hbm)
+{
+	size_t count;
+
+	mutex_lock(&hbm->lock);
+	count = list_count_nodes(&hbm->retired) +
+		list_count_nodes(&hbm->retiring);
+	mutex_unlock(&hbm->lock);
+	return count;
+}
+
 void loom_hbm_show_retired(struct loom_hbm *hbm, struct drm_printer *p)
 {
 	struct loom_hbm_retired *retired;

@@ -64,6 +64,7 @@ to_loom_hbm_resource(struct ttm_resource *res)
 
 int loom_hbm_init(struct loom_device *ldev);
 int loom_hbm_retire(struct loom_hbm *hbm, u64 page, struct loom_bo **owner);
+unsigned int loom_hbm_count_retired(struct loom_hbm *hbm);
 void loom_hbm_show_retired(struct loom_hbm *hbm, struct drm_printer *p);
 bool loom_hbm_is_visible(struct loom_hbm *hbm, struct ttm_resource *res);
 u64 loom_hbm_avail(struct loom_hbm *hbm);

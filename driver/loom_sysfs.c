@@ -109,9 +109,19 @@ LOOM_SYSFS_REG64(ue_count, LOOM_REG_RAS_UE_COUNT);
 LOOM_SYSFS_REG64(ce_last_offset, LOOM_REG_RAS_CE_ADDR);
 LOOM_SYSFS_REG64(ue_last_offset, LOOM_REG_RAS_UE_ADDR);
 
+static ssize_t retired_pages_show(struct device *dev,
+				  struct device_attribute *attr, char *buf)
+{
+	struct loom_device *ldev = loom_sysfs_device(dev);
+
+	return sysfs_emit(buf, "%u\n", loom_hbm_count_retired(&ldev->hbm));
+}
+static DEVICE_ATTR_RO(retired_pages);
+
 static struct attribute *loom_sysfs_ras_attrs[] = {
 	&dev_attr_ce_count.attr,
 	&dev_attr_ce_last_offset.attr,
+	&dev_attr_retired_pages.attr,
 	&dev_attr_ue_count.attr,
 	&dev_attr_ue_last_offset.attr,
 	NULL

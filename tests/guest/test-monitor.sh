@@ -89,7 +89,7 @@ result $? "reset_is_counted"
 
 if [ -d $dev/ras ]; then
 	bad=0
-	for file in ce_count ue_count ce_last_offset ue_last_offset; do
+	for file in ce_count ue_count ce_last_offset ue_last_offset retired_pages; do
 		is_number $dev/ras/$file || bad=1
 	done
 	result $bad "ecc_counters_read"

@@ -58,6 +58,19 @@ void t_write_file(const char *path, const char *text)
 	close(fd);
 }
 
+unsigned long t_attribute(const char *name)
+{
+	char path[128], text[32] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), T_DEVICE "%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	EXPECT_OK(fd);
+	EXPECT(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return strtoul(text, NULL, 10);
+}
+
 uint32_t t_bo(int fd, uint64_t size, uint32_t placement, uint32_t vm)
 {
 	struct drm_loom_bo_create args = {

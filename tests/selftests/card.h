@@ -34,6 +34,8 @@ void t_await_card(void);
 #define T_DEVICE	"/sys/class/accel/accel0/device/"
 
 void t_write_file(const char *path, const char *text);
+/* t_attribute() - a number in one of these, such as "resets" or "ras/ue_count" */
+unsigned long t_attribute(const char *name);
 
 /* t_bo() - a buffer object; its handle */
 uint32_t t_bo(int fd, uint64_t size, uint32_t placement, uint32_t vm);

@@ -108,6 +108,7 @@ TEST(a_page_that_fails_costs_its_object_and_is_retired)
 	EXPECT_EQ(t_run(&a, t_cmd_copy(&a, 0, T_HBM_VA, VA, WORDS / 4)), -EIO);
 	EXPECT_EQ(t_queue_state(a.fd, a.queue).error, LOOM_ERR_HBM_ECC);
 	wait_for("in use");
+	EXPECT_EQ(t_attribute("ras/retired_pages"), 1);
 	for (int i = 0; i < 500 && !flags_of(a.fd, bo); i++)
 		usleep(10000);
 	EXPECT_EQ(flags_of(a.fd, bo), DRM_LOOM_BO_LOST);
@@ -129,6 +130,7 @@ TEST(a_page_that_fails_costs_its_object_and_is_retired)
 	close(a.fd);
 	wait_for(" retired");
 	EXPECT(!retired_pages_say("in use"));
+	EXPECT_EQ(t_attribute("ras/retired_pages"), 1);
 	read_all_of_hbm();
 }
 

@@ -20,19 +20,6 @@
 
 #define NODE	"/dev/accel/accel0"
 
-static unsigned long attribute(const char *name)
-{
-	char path[128], text[32] = "";
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/class/accel/accel0/device/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	EXPECT_OK(fd);
-	EXPECT(read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	return strtoul(text, NULL, 10);
-}
-
 static void need_faults(void)
 {
 	if (!getenv("LOOM_FAULTY"))
@@ -119,7 +106,7 @@ static void expect_one_reset(struct t_ctx *innocent, unsigned long before)
 	while (!t_queue_state(innocent->fd, innocent->queue).resets && tries--)
 		usleep(10000);
 	EXPECT(t_queue_state(innocent->fd, innocent->queue).resets >= 1);
-	EXPECT_EQ(attribute("resets"), before + 1);
+	EXPECT_EQ(t_attribute("resets"), before + 1);
 }
 
 /* irq-lost,queue=5 */
@@ -129,9 +116,9 @@ TEST(lost_interrupt_only_costs_time)
 	struct t_ctx ctx, innocent;
 
 	init(&ctx, &innocent, 5);
-	before = attribute("lost_irqs");
+	before = t_attribute("lost_irqs");
 	EXPECT_EQ(fence_status(&ctx, 20000), 1);
-	EXPECT_EQ(attribute("lost_irqs"), before + 1);
+	EXPECT_EQ(t_attribute("lost_irqs"), before + 1);
 	expect_works(&ctx);
 	expect_works(&innocent);
 }
@@ -143,13 +130,13 @@ TEST(late_interrupt_only_costs_time)
 	struct t_ctx ctx, innocent;
 
 	init(&ctx, &innocent, 12);
-	resets = attribute("resets");
+	resets = t_attribute("resets");
 	start = now_ms();
 	EXPECT_EQ(fence_status(&ctx, 20000), 1);
 	EXPECT(now_ms() - start >= 149);	/* the card's clock has whole ones */
 	expect_works(&ctx);
 	expect_works(&innocent);
-	EXPECT_EQ(attribute("resets"), resets);
+	EXPECT_EQ(t_attribute("resets"), resets);
 }
 
 /* irq-duplicate,queue=15,delay=500: apart enough not to become one on a busy host. */
@@ -162,8 +149,8 @@ TEST(duplicate_interrupt_costs_nothing)
 	init(&ctx, &innocent, 15);
 	/* Then the clears of all memory are over, too. */
 	expect_works(&innocent);
-	resets = attribute("resets");
-	bad = attribute("bad_completions");
+	resets = t_attribute("resets");
+	bad = t_attribute("bad_completions");
 	before = interrupts();
 	EXPECT_EQ(fence_status(&ctx, 20000), 1);
 	while (interrupts() < before + 2 && tries--)
@@ -171,8 +158,8 @@ TEST(duplicate_interrupt_costs_nothing)
 	EXPECT_EQ(interrupts(), before + 2);
 	expect_works(&ctx);
 	expect_works(&innocent);
-	EXPECT_EQ(attribute("resets"), resets);
-	EXPECT_EQ(attribute("bad_completions"), bad);
+	EXPECT_EQ(t_attribute("resets"), resets);
+	EXPECT_EQ(t_attribute("bad_completions"), bad);
 }
 
 /* wrong-seq,queue=10 */
@@ -182,11 +169,11 @@ TEST(wrong_completion_costs_its_queue_and_resets_the_card)
 	struct t_ctx ctx, innocent;
 
 	init(&ctx, &innocent, 10);
-	resets = attribute("resets");
+	resets = t_attribute("resets");
 	EXPECT_EQ(fence_status(&ctx, 20000), -EIO);
 	EXPECT_EQ(t_queue_state(ctx.fd, ctx.queue).state,
 		  DRM_LOOM_QUEUE_BANNED | DRM_LOOM_QUEUE_LOST);
-	EXPECT_EQ(attribute("bad_completions"), 1);
+	EXPECT_EQ(t_attribute("bad_completions"), 1);
 	expect_works(&innocent);
 	expect_one_reset(&innocent, resets);
 	expect_new_queue_works(&ctx);
@@ -199,13 +186,13 @@ TEST(queue_that_does_not_stop_costs_a_reset_of_the_card)
 	struct t_ctx ctx, innocent;
 
 	init(&ctx, &innocent, 20);
-	resets = attribute("resets");
+	resets = t_attribute("resets");
 	EXPECT_EQ(fence_status(&ctx, 30000), -ETIME);
 	EXPECT_EQ(t_queue_state(ctx.fd, ctx.queue).state,
 		  DRM_LOOM_QUEUE_BANNED | DRM_LOOM_QUEUE_TIMEDOUT);
 	expect_works(&innocent);
 	expect_one_reset(&innocent, resets);
-	EXPECT_EQ(attribute("wedged"), 0);
+	EXPECT_EQ(t_attribute("wedged"), 0);
 	expect_new_queue_works(&ctx);
 }
 
@@ -244,7 +231,7 @@ TEST(thermal_trip_costs_the_job_and_resets_the_card)
 	struct t_ctx ctx, innocent;
 
 	init(&ctx, &innocent, 30);
-	resets = attribute("resets");
+	resets = t_attribute("resets");
 	EXPECT_EQ(fence_status(&ctx, 20000), -EIO);
 	expect_works(&innocent);
 	expect_one_reset(&innocent, resets);
@@ -259,14 +246,14 @@ TEST(bad_page_that_nobody_has_costs_nothing)
 	unsigned int tries = 1000;
 
 	init(&ctx, &innocent, 33);
-	errors = attribute("ras/ue_count");
-	resets = attribute("resets");
+	errors = t_attribute("ras/ue_count");
+	resets = t_attribute("resets");
 	expect_works(&ctx);
-	while (attribute("ras/ue_count") == errors && tries--)
+	while (t_attribute("ras/ue_count") == errors && tries--)
 		usleep(10000);
-	EXPECT_EQ(attribute("ras/ue_count"), errors + 1);
-	EXPECT_EQ(attribute("ras/ue_last_offset"), 0x30000000);
-	EXPECT_EQ(attribute("resets"), resets);
+	EXPECT_EQ(t_attribute("ras/ue_count"), errors + 1);
+	EXPECT_EQ(t_attribute("ras/ue_last_offset"), 0x30000000);
+	EXPECT_EQ(t_attribute("resets"), resets);
 	expect_works(&ctx);
 	expect_works(&innocent);
 }
@@ -280,10 +267,10 @@ TEST(fatal_link_error_costs_a_reset_of_the_slot)
 	init(&ctx, &innocent, 40);
 	if (access("/sys/class/accel/accel0/device/aer_dev_fatal", F_OK))
 		tap_skip("this kernel has no CONFIG_PCIEAER");
-	resets = attribute("resets");
+	resets = t_attribute("resets");
 	EXPECT_OK(t_wait(ctx.fd, submit(&ctx), 20000));
 	expect_one_reset(&innocent, resets);
-	EXPECT_EQ(attribute("wedged"), 0);
+	EXPECT_EQ(t_attribute("wedged"), 0);
 	expect_works(&innocent);
 	expect_new_queue_works(&ctx);
 }
@@ -296,13 +283,13 @@ TEST(function_reset_that_takes_long_is_waited_for)
 
 	init(&ctx, &innocent, 1);
 	expect_works(&ctx);
-	resets = attribute("resets");
+	resets = t_attribute("resets");
 	t_write_file(T_DEVICE "reset_method", "flr");
 	start = now_ms();
 	t_write_file(T_DEVICE "reset", "1");
 	EXPECT(now_ms() - start >= 2000);
-	EXPECT_EQ(attribute("resets"), resets + 1);
-	EXPECT_EQ(attribute("wedged"), 0);
+	EXPECT_EQ(t_attribute("resets"), resets + 1);
+	EXPECT_EQ(t_attribute("wedged"), 0);
 	expect_works(&ctx);
 	expect_works(&innocent);
 }
