@@ -4,13 +4,8 @@
 # The checks of the debug kernel are on.  Lockdep turns itself off when it runs out
 # of room, and at any report; then what ran before this test was not all checked.
 set -u
-n=0
-
-# result STATUS NAME
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
+cd "$(dirname "$0")/../.." || exit
+. tests/lib/tap.sh
 
 echo "TAP version 13"
 echo "1..4"

@@ -8,6 +8,7 @@
 # LOOM_LOOPS sets how often; the full numbers are 100, and 50 for the last.
 set -u
 cd "$(dirname "$0")/../.." || exit
+. tests/lib/tap.sh
 . tests/lib/module.sh
 loops=${LOOM_LOOPS:-5}
 unplugs=${LOOM_UNPLUGS:-$loops}
@@ -16,16 +17,10 @@ driver=/sys/bus/pci/drivers/loom
 node=/dev/accel/accel0
 debug=/sys/kernel/debug
 slack=8192	# KiB that the kernel's caches may have grown by
-n=0
 out=$(mktemp)
 trap 'rm -f "$out" "$out.load"' EXIT
 
-# result STATUS NAME
-result() {
-	n=$((n + 1))
-	[ "$1" = 0 ] || sed 's/^/# /' "$out"
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
+explain() { cat "$out"; }
 
 # eventually COMMAND... - wait for a condition, a minute at most
 eventually() {
@@ -142,8 +137,7 @@ if module=$(module_here loom); then
 	often "$loops" load_round
 	result $? "card_works_after_each_load"
 else
-	n=$((n + 1))
-	echo "ok $n card_works_after_each_load # SKIP no loom.ko in build/ is for $(uname -r)"
+	skip card_works_after_each_load "no loom.ko in build/ is for $(uname -r)"
 fi
 
 often "$unplugs" unplug_round

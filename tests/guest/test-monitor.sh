@@ -5,22 +5,13 @@
 # that the documentation of sysfs is complete.
 set -u
 cd "$(dirname "$0")/../.."
-n=0
+. tests/lib/tap.sh
 dev=/sys/class/accel/accel0/device
 abi=Documentation/ABI/testing/sysfs-driver-loom
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-result() {
-	n=$((n + 1))
-	[ "$1" = 0 ] || sed 's/^/# /' "$tmp/out"
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
-
-skip() {
-	n=$((n + 1))
-	echo "ok $n $1 # SKIP $2"
-}
+explain() { cat "$tmp/out"; }
 
 is_number() {
 	[[ $(cat "$1" 2>&1) =~ ^[0-9]+$ ]] || { echo "$1: $(cat "$1")" >>"$tmp/out"; return 1; }

@@ -10,7 +10,7 @@ echo "TAP version 13"
 echo "1..2"
 
 train /dev/accel/accel0 build/check/train-guest
-check $? "training_on_the_card_runs"
+result $? "training_on_the_card_runs"
 
 learned build/check/train-guest
-check $? "the_network_has_learned"
+result $? "the_network_has_learned"

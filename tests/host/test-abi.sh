@@ -6,15 +6,10 @@
 # layout; the headers stand alone in C and C++.
 set -u
 cd "$(dirname "$0")/../.."
-n=0
+. tests/lib/tap.sh
 lib=build/libaccel.so.0
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
 
 flags="-Iuapi -Ilibaccel/include"
 

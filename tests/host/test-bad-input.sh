@@ -5,7 +5,7 @@
 # do.  Each case provokes one and looks for the words that matter.
 set -u
 cd "$(dirname "$0")/../.."
-n=0
+. tests/lib/tap.sh
 tmp=$(mktemp -d)
 chmod 755 "$tmp"
 trap 'umount "$tmp/small" 2>/dev/null; rm -rf "$tmp"' EXIT
@@ -16,20 +16,14 @@ expect() {
 	shift 2
 	out=$(timeout 60 "$@" 2>&1 </dev/null)
 	status=$?
-	n=$((n + 1))
-	if [ $status -ne 0 ] && [ $status -ne 124 ] &&
-	   [ "$(grep -c . <<<"$out")" = 1 ] && grep -qE -- "$words" <<<"$out"; then
-		echo "ok $n $name"
-	else
-		echo "# status $status, wanted one line with '$words', got:"
-		sed 's/^/#   /' <<<"$out"
-		echo "not ok $n $name"
-	fi
+	[ $status -ne 0 ] && [ $status -ne 124 ] &&
+		[ "$(grep -c . <<<"$out")" = 1 ] && grep -qE -- "$words" <<<"$out"
+	result $? "$name"
 }
 
-skip() {
-	n=$((n + 1))
-	echo "ok $n $1 # SKIP $2"
+explain() {
+	echo "status $status, wanted one line with '$words', got:"
+	echo "$out"
 }
 
 as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)

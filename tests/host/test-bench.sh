@@ -5,14 +5,9 @@
 # here: small cases, sanity only.
 set -u
 cd "$(dirname "$0")/../.."
+. tests/lib/tap.sh
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-n=0
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
 
 skip_all() {
 	echo "1..1"

@@ -5,18 +5,13 @@
 # the documentation is the one that runs.
 set -u
 cd "$(dirname "$0")/../.."
+. tests/lib/tap.sh
 export ACCEL_DEVICE=sim:
-n=0
-
-check() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
 
 # says NAME LINE - the example succeeds and prints the line
 says() {
 	build/bin/examples/"$1" | grep -qxF -- "$2" && [ "${PIPESTATUS[0]}" = 0 ]
-	check $? "$1_runs"
+	result $? "$1_runs"
 }
 
 examples=(libaccel/examples/*.c)
@@ -28,11 +23,11 @@ says vector_add "999 + 0.5 = 999.5"
 says gemm "largest error 0"
 says custom_program "row 2: sum 14.23979, expected 14.23979"
 says two_queues "round 4: sum 16384"
-test "${#examples[@]}" = $n
-check $? "no_example_is_left_out"
+test "${#examples[@]}" = $number
+result $? "no_example_is_left_out"
 
 # The code block, without its indent, from the first #include on.
 diff <(sed -n '/^   #include/,/^[^ ]/p' Documentation/first-program.rst |
 		sed -e '/^[^ ]/d' -e 's/^   //' | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}') \
 	<(sed -n '/^#include/,$p' libaccel/examples/vector_add.c)
-check $? "the_tutorial_shows_vector_add"
+result $? "the_tutorial_shows_vector_add"

@@ -5,15 +5,9 @@
 # fuzzing each, two at a time.  FUZZ_SMOKE sets another number of seconds.
 set -u
 cd "$(dirname "$0")/../.."
-n=0
+. tests/lib/tap.sh
 targets=$(tests/fuzz/run-fuzz.sh --list)
 seconds=${FUZZ_SMOKE:-60}
-
-# result STATUS NAME
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
 
 # check NAME COMMAND... - one test; what the command printed is a comment
 check() {
@@ -67,8 +61,7 @@ if ! why=$(qemu-device/build-qemu.sh --fuzz --print-path 2>&1 >/dev/null); then
 	targets=${targets/ qemu/}
 	echo "# $why --fuzz"
 	for name in passes_its_corpus "finds_nothing_in_${seconds}_s"; do
-		n=$((n + 1))
-		echo "ok $n qemu_$name # SKIP reason above"
+		skip "qemu_$name" "reason above"
 	done
 fi
 export FUZZ_TARGETS=$targets

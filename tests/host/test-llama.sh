@@ -6,7 +6,7 @@
 # packages of llama.cpp and a model; neither is downloaded here.
 set -u
 cd "$(dirname "$0")/../.." || exit
-n=0
+. tests/lib/tap.sh
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 unset ACCEL_DEVICE LOOM_VISIBLE_DEVICES LOOM_GGML_STATS GGML_BACKEND_PATH
@@ -27,19 +27,13 @@ names=(
 	declared_layouts_are_ggmls
 )
 
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
-
 echo "TAP version 13"
 echo "1..${#names[@]}"
 
 skip_all() {
 	local name
 	for name in "${names[@]}"; do
-		n=$((n + 1))
-		echo "ok $n $name # SKIP $1"
+		skip "$name" "$1"
 	done
 	exit 0
 }

@@ -5,15 +5,10 @@
 # set is made here, four kinds of stripes, so that the test is quick.
 set -u
 cd "$(dirname "$0")/../.."
+. tests/lib/tap.sh
 train=build/bin/loom-train
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-n=0
-
-check() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
 
 # refuses STATUS TEXT NAME ARGS... - exit status, and one line that has TEXT
 refuses() {
@@ -22,7 +17,7 @@ refuses() {
 	"$train" --data "$dir" --epochs 1 "$@" >"$dir/out" 2>"$dir/err"
 	test $? = "$status" && test "$(wc -l <"$dir/err")" = 1 &&
 		grep -qF -- "$text" "$dir/err"
-	check $? "$name"
+	result $? "$name"
 	[ "$status" = 0 ] || sed 's/^/# /' "$dir/err"
 }
 
@@ -63,10 +58,10 @@ echo "TAP version 13"
 echo "1..20"
 
 "${run[@]}" --min-accuracy 90 --json "$dir/a.json" --hash >"$dir/a.txt"
-check $? "stripes_are_learned"
+result $? "stripes_are_learned"
 
 test "$(grep -c '^epoch ' "$dir/a.txt")" = 4 && ! grep -q $'[\r\033]' "$dir/a.txt"
-check $? "a_file_gets_one_plain_line_per_epoch"
+result $? "a_file_gets_one_plain_line_per_epoch"
 
 /usr/bin/python3 - "$dir/a.json" "$(sed -n 's/^hash //p' "$dir/a.txt")" <<'PY'
 import json, sys
@@ -79,34 +74,34 @@ assert r["hash"] == sys.argv[2] and r["train_images"] == 1030
 right = sum(r["confusion"][i][i] for i in range(10))
 assert abs(r["test_accuracy"] - right / 101) < 1e-4
 PY
-check $? "the_summary_is_consistent"
+result $? "the_summary_is_consistent"
 
 "${run[@]}" --json - 2>/dev/null | /usr/bin/python3 -m json.tool >/dev/null
-check $? "json_stands_alone_on_standard_output"
+result $? "json_stands_alone_on_standard_output"
 
 hash() { "${run[@]}" --hash "$@" | sed -n 's/^hash //p'; }
 first=$(hash)
 test -n "$first" && test "$first" = "$(hash)"
-check $? "the_same_seed_gives_the_same_hash"
+result $? "the_same_seed_gives_the_same_hash"
 test "$first" = "$(hash -d sim:arrays=1,workers=3)"
-check $? "another_shape_of_card_gives_the_same_hash"
+result $? "another_shape_of_card_gives_the_same_hash"
 test "$first" != "$(hash --seed 2)"
-check $? "another_seed_gives_another_hash"
+result $? "another_seed_gives_another_hash"
 "${run[@]}" --precision f32 --min-accuracy 90 >/dev/null
-check $? "f32_learns_too"
+result $? "f32_learns_too"
 # 1030 / 33 = 31 steps: a full slot and a short one.
 "${run[@]}" --batch 33 --min-accuracy 90 >/dev/null
-check $? "the_last_submission_of_an_epoch_may_be_short"
+result $? "the_last_submission_of_an_epoch_may_be_short"
 
 script -qec "${run[*]}" /dev/null </dev/null >"$dir/tty" 2>&1
 grep -q $'\r.*\[####' "$dir/tty" && grep -q $'\033\[32m' "$dir/tty"
-check $? "a_terminal_gets_a_bar_and_colour"
+result $? "a_terminal_gets_a_bar_and_colour"
 NO_COLOR=1 script -qec "${run[*]}" /dev/null </dev/null >"$dir/tty" 2>&1
 ! grep -q $'\033\[[0-9]*m' "$dir/tty"
-check $? "no_color_is_respected"
+result $? "no_color_is_respected"
 
 "$train" --help | grep -q '^exit status'
-check $? "help_documents_the_exit_status"
+result $? "help_documents_the_exit_status"
 refuses 2 "expected 1 to 1000" "a_bad_number_is_bad_usage" --epochs 0
 refuses 2 "more than the 10 training" "a_batch_needs_images" -d sim: --limit 10
 refuses 3 "opening the card" "a_missing_card_is_told" -d /dev/accel/accel99

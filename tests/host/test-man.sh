@@ -5,14 +5,9 @@
 # roff.
 set -u
 cd "$(dirname "$0")/../.."
-n=0
+. tests/lib/tap.sh
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
 
 echo "TAP version 13"
 echo "1..3"
@@ -33,6 +28,5 @@ if command -v groff >/dev/null; then
 	[ ! -s "$tmp/warnings" ]
 	result $? "pages_are_correct_roff"
 else
-	n=$((n + 1))
-	echo "ok $n pages_are_correct_roff # SKIP no groff"
+	skip pages_are_correct_roff "no groff"
 fi

@@ -4,16 +4,11 @@
 # accel-smi on a card of its own process, and without a card.
 set -u
 cd "$(dirname "$0")/../.."
-n=0
+. tests/lib/tap.sh
 smi=build/bin/accel-smi
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 unset ACCEL_DEVICE LOOM_VISIBLE_DEVICES
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
 
 # status N COMMAND...: the command's exit status is N; output to $tmp/out
 status() {
@@ -53,8 +48,7 @@ status 1 $smi -d sim:hbm=17 && grep -q 'hbm' "$tmp/out"
 result $? "bad_option_is_explained"
 
 if [ -e /sys/class/accel ]; then
-	n=$((n + 1))
-	echo "ok $n no_card_is_told_from_failure # SKIP this machine has accel devices"
+	skip no_card_is_told_from_failure "this machine has accel devices"
 else
 	status 3 $smi validate && grep -q 'driver is not loaded' "$tmp/out" &&
 		status 3 $smi && grep -q 'tools/loom-vm' "$tmp/out"

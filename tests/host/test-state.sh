@@ -6,19 +6,8 @@
 # stands in the list in the head of qemu-device/core/state.c, which says what follows from other state.
 set -u
 cd "$(dirname "$0")/../.." || exit
+. tests/lib/tap.sh
 core=qemu-device/core
-n=0
-
-# check NAME OUTPUT - passes when OUTPUT is empty
-check() {
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n $1"
-	else
-		sed 's/^/# /' <<<"$2"
-		echo "not ok $n $1"
-	fi
-}
 
 # members STRUCT - the names of its members
 members() {
@@ -70,9 +59,9 @@ echo "TAP version 13"
 echo "1..3"
 structs="loom_core loom_event_ring loom_context loom_queue loom_exec loom_window"
 structs+=" loom_units loom_step loom_effect loom_pacer"
-check every_structure_is_found "$(for s in $structs; do
+no_complaints every_structure_is_found "$(for s in $structs; do
 	[ "$(members $s | wc -l)" -ge 3 ] || echo "$s"; done)"
-check every_member_is_saved_or_said_to_follow_from_others \
+no_complaints every_member_is_saved_or_said_to_follow_from_others \
 	"$(for s in $structs; do forgotten $s; done)"
-check the_list_of_what_is_not_saved_is_true \
+no_complaints the_list_of_what_is_not_saved_is_true \
 	"$(for s in $structs; do stale $s; done)"

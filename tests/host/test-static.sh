@@ -5,25 +5,11 @@
 # --strict (exceptions in .checkpatch.conf) and kernel-doc.
 set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit
-n=0
+. tests/lib/tap.sh
 log=build/check/static.out
 mkdir -p build/check
 
-# result NAME STATUS - the reasons for a failure are in $log
-result() {
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n $1"
-	else
-		head -n 40 $log | sed 's/^/# /'
-		echo "not ok $n $1"
-	fi
-}
-
-skip() {
-	n=$((n + 1))
-	echo "ok $n $1 # SKIP $2"
-}
+explain() { head -n 40 $log; }
 
 sources() {
 	git ls-files 'driver/*.[ch]' 'uapi/*.h'
@@ -44,7 +30,7 @@ check_sparse() {
 	tools/env/module.sh --out build/module-sparse C=1 CF=-Wsparse-error >$log.all 2>&1
 	local status=$?
 	grep -E 'error|warning' $log.all >$log
-	result $name $((status || $(wc -l <$log)))
+	result $((status || $(wc -l <$log))) $name
 }
 
 # The script is in the kernel's source, which the debug kernel was built from.
@@ -55,7 +41,7 @@ check_checkpatch() {
 		{ skip $name "no checkpatch.pl: run tools/env/debug-kernel.sh"; return; }
 	own_sources | xargs perl "$script" --no-tree --strict --terse --show-types --no-summary --file >$log 2>&1
 	local status=$?
-	result $name $((status || $(wc -l <$log)))
+	result $((status || $(wc -l <$log))) $name
 }
 
 # Members without description, and descriptions without member.
@@ -67,7 +53,7 @@ check_kernel_doc() {
 	[ -n "$script" ] ||
 		{ skip $name "this kernel's packages have no kernel-doc"; return; }
 	sources | xargs -n 1 perl "$script" -none -Wall >$log 2>&1
-	result $name "$(wc -l <$log)"
+	result "$(wc -l <$log)" $name
 }
 
 # kernel-doc looks at what has a description only.
@@ -81,7 +67,7 @@ check_structs() {
 		}
 		/^(\/\*\* | \* )struct [a-z0-9_]+ - / { doc = $3 }
 		{ last = $0 }' $(own_sources) >$log
-	result every_struct_is_described "$(wc -l <$log)"
+	result "$(wc -l <$log)" every_struct_is_described
 }
 
 echo "TAP version 13"

@@ -5,22 +5,17 @@
 # loom-time as a program.  All of it under the sanitizers.
 set -u
 cd "$(dirname "$0")/../.."
+. tests/lib/tap.sh
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 tool=build/asan/tests/timing/loom-time
-n=0
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
 
 # suite PROGRAM - its tests, numbered on from here, reasons beside the skips
 suite() {
 	"build/asan/tests/timing/$1" >"$dir/tap" 2>"$dir/err"
 	local status=$?
 	sed 's/^/# /' "$dir/err"
-	awk -v n="$n" '
+	awk -v n="$number" '
 		/^TAP version|^1\.\./ { next }
 		/^# SKIP / { reason = $0; next }
 		/^(not )?ok / {
@@ -28,7 +23,7 @@ suite() {
 			sub(/# SKIP.*/, reason)
 		}
 		{ print }' "$dir/tap"
-	n=$((n + $(grep -cE '^(not )?ok ' "$dir/tap")))
+	number=$((number + $(grep -cE '^(not )?ok ' "$dir/tap")))
 	# A program that died says so.
 	[ $status = 0 ] || grep -q '^not ok' "$dir/tap" ||
 		result 1 "$1 ends with status $status"
@@ -242,4 +237,4 @@ if command -v groff >/dev/null; then
 	[ ! -s "$dir/err" ]
 	result $? "the_manual_is_correct_roff"
 fi
-echo "1..$n"
+echo "1..$number"

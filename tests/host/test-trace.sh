@@ -4,21 +4,12 @@
 # Trace files: what ACCEL_TRACE makes a card of sim: write is what Perfetto wants.
 set -u
 cd "$(dirname "$0")/../.." || exit
+. tests/lib/tap.sh
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 export ACCEL_DEVICE=sim:workers=2
-number=0
 
-# check STATUS NAME - one line of TAP
-check() {
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number $2"
-	else
-		echo "not ok $number $2"
-		sed 's/^/# /' "$dir/err" | tail -n 12
-	fi
-}
+explain() { tail -n 12 "$dir/err"; }
 
 # valid FILE [WORD] - structure, order and sums; WORD names an event that is there
 valid() {
@@ -71,11 +62,11 @@ echo "TAP version 13"
 
 ACCEL_TRACE=$dir/two.json build/bin/examples/two_queues >/dev/null 2>"$dir/err"
 valid "$dir/two.json"
-check $? two_queues_make_a_valid_trace
+result $? two_queues_make_a_valid_trace
 
 ACCEL_TRACE=$dir/gemm.json build/bin/examples/gemm >/dev/null 2>"$dir/err"
 valid "$dir/gemm.json" MATMUL
-check $? a_product_is_there_by_name
+result $? a_product_is_there_by_name
 
 # Killed at any time, it is valid JSON up to there.
 ACCEL_TRACE=$dir/killed.json build/bin/loom-train --epochs 50 >/dev/null 2>&1 &
@@ -88,14 +79,14 @@ kill -KILL "$pid"
 wait "$pid" 2>/dev/null
 python3 -c 'import json, sys; assert len(json.load(open(sys.argv[1]))) > 100' \
 	"$dir/killed.json" 2>"$dir/err"
-check $? a_killed_program_leaves_valid_json
+result $? a_killed_program_leaves_valid_json
 
 ACCEL_TRACE=$dir/no/where build/bin/examples/gemm >/dev/null 2>"$dir/err"
 [ $? != 0 ] && grep -q "cannot write $dir/no/where: No such file" "$dir/err"
-check $? a_file_that_cannot_be_written_is_told
+result $? a_file_that_cannot_be_written_is_told
 
 ACCEL_TRACE=/dev/stdout build/bin/examples/gemm 2>"$dir/err" | cat >"$dir/out"
 grep -q "cannot write /dev/stdout: Illegal seek" "$dir/err"
-check $? a_pipe_is_refused
+result $? a_pipe_is_refused
 
 echo "1..$number"

@@ -10,11 +10,11 @@ echo "TAP version 13"
 echo "1..3"
 
 train "sim:" build/check/train-sim
-check $? "training_over_sim_runs"
+result $? "training_over_sim_runs"
 
 train "sim:" build/check/train-sim-again &&
 	cmp build/check/train-sim.hash build/check/train-sim-again.hash
-check $? "same_seed_gives_the_same_bits"
+result $? "same_seed_gives_the_same_bits"
 
 learned build/check/train-sim
-check $? "the_network_has_learned"
+result $? "the_network_has_learned"

@@ -4,18 +4,7 @@
 # House rules that a program can check: licences, layers, lengths.
 set -u
 cd "$(dirname "$0")/../.."
-n=0
-
-# rule NAME OUTPUT - passes when OUTPUT is empty
-rule() {
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n $1"
-	else
-		sed 's/^/# /' <<<"$2"
-		echo "not ok $n $1"
-	fi
-}
+. tests/lib/tap.sh
 
 # Tracked files, or in a tree without git all that are not built.
 files() {
@@ -48,30 +37,30 @@ mean_length() {
 echo "TAP version 13"
 echo "1..9"
 
-rule every_file_names_its_licence "$(files | grep -vE '^(LICENSE|README.md|\.gitignore|\.editorconfig|libaccel/man/.*|tests/fuzz/corpus/.*)$' |
+no_complaints every_file_names_its_licence "$(files | grep -vE '^(LICENSE|README.md|\.gitignore|\.editorconfig|libaccel/man/.*|tests/fuzz/corpus/.*)$' |
 	xargs -r -d '\n' grep -L 'SPDX-License-Identifier' | head)"
 
-rule the_core_includes_no_qemu_or_kernel_header "$(grep -nE '#include [<"](qemu|glib|linux|drm|hw)/' \
+no_complaints the_core_includes_no_qemu_or_kernel_header "$(grep -nE '#include [<"](qemu|glib|linux|drm|hw)/' \
 	$(files 'qemu-device/core/*.[ch]') | head)"
 
 # A guest's mistake is an error of its queue.
-rule no_assertion_is_within_reach_of_a_guest "$(grep -nE '\b(g_)?(assert|abort|error_abort|hw_error|exit|g_error|assert_not_reached)\(|error_fatal|&error_abort' \
+no_complaints no_assertion_is_within_reach_of_a_guest "$(grep -nE '\b(g_)?(assert|abort|error_abort|hw_error|exit|g_error|assert_not_reached)\(|error_fatal|&error_abort' \
 	$(files 'qemu-device/core/*' 'qemu-device/qemu/*') | grep -vE '_Static_assert|static_assert' | head)"
 
 # One place to check addresses, and to be fuzzed.
-rule all_dma_goes_through_one_file "$(grep -nE '\b(pci_dma|dma_memory|address_space|cpu_physical_memory|dma_buf)_[a-z_]+\(' \
+no_complaints all_dma_goes_through_one_file "$(grep -nE '\b(pci_dma|dma_memory|address_space|cpu_physical_memory|dma_buf)_[a-z_]+\(' \
 	$(files 'qemu-device/qemu/*.c' | grep -v 'loom-dma.c$') | head)"
 
-rule the_library_does_not_reach_into_the_core "$(grep -nE '#include "(core_internal|engine|matmul|simd|types|vector)' \
+no_complaints the_library_does_not_reach_into_the_core "$(grep -nE '#include "(core_internal|engine|matmul|simd|types|vector)' \
 	$(files 'libaccel/src/*.[ch]') | head)"
 
-rule only_compat_knows_kernel_versions "$(grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION|LOOM_HAVE_' \
+no_complaints only_compat_knows_kernel_versions "$(grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION|LOOM_HAVE_' \
 	$(files 'driver/*.[ch]' | grep -v '^driver/compat/') | head)"
 
-rule no_function_of_the_driver_is_over_80_lines "$(long_functions 80 $(files 'driver/*.c'))"
+no_complaints no_function_of_the_driver_is_over_80_lines "$(long_functions 80 $(files 'driver/*.c'))"
 
-rule no_function_is_over_100_lines "$(long_functions 100 \
+no_complaints no_function_is_over_100_lines "$(long_functions 100 \
 	$(files 'libaccel/*.c' 'qemu-device/*.c' 'tools/*.c' 'tests/*.c'))"
 
 mean=$(mean_length $(files 'driver/*.c'))
-rule functions_of_the_driver_average_at_most_20_lines "$([ "$mean" -le 20 ] || echo "mean is $mean")"
+no_complaints functions_of_the_driver_average_at_most_20_lines "$([ "$mean" -le 20 ] || echo "mean is $mean")"

@@ -5,17 +5,16 @@
 # the longer ones, too.
 set -u
 cd "$(dirname "$0")/../.." || exit
-n=0
+. tests/lib/tap.sh
 
 # check NAME COMMAND... - one test; what the command printed is a comment
 check() {
 	local name=$1 output status
 	shift
-	n=$((n + 1))
 	output=$("$@" 2>&1)
 	status=$?
 	tail -n 40 <<<"$output" | sed 's/^/# /'
-	if [ $status = 0 ]; then echo "ok $n $name"; else echo "not ok $n $name"; fi
+	result $status "$name"
 }
 
 programs="check_queue check_mmu"

@@ -3,13 +3,7 @@
 #
 # Shared by the training tests: a short run of loom-train.
 
-n=0
-
-# check STATUS NAME - one TAP line
-check() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
+. tests/lib/tap.sh
 
 # train DEVICE PREFIX - one epoch of 20,000 images; PREFIX.json and PREFIX.hash
 train() {

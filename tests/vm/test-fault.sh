@@ -5,21 +5,14 @@
 # boot.  The guest runs what we write to it, line by line.
 set -u
 cd "$(dirname "$0")/../.." || exit
+. tests/lib/tap.sh
 top=$(pwd -P)
 work=$(mktemp -d "$top/build/test-fault.XXXXXX") || exit 1
-number=0
 trap 'rm -rf "$work"' EXIT
 
-# check STATUS NAME - one line of TAP
-check() {
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number $2"
-	else
-		echo "not ok $number $2"
-		sed 's/^/# /' "$work/out" | tail -n 20
-		tail -n 25 "$log" 2>/dev/null | tr -d '\r' | sed 's/^/# kernel: /'
-	fi
+explain() {
+	tail -n 20 "$work/out"
+	tail -n 25 "$log" 2>/dev/null | tr -d '\r' | sed 's/^/kernel: /'
 }
 
 # guest COMMAND... - run it there; its status
@@ -58,11 +51,11 @@ tools/loom-fault list | awk '{ print $1 }' | sort >"$work/tool"
 grep -oE '^		"[a-z-]+"|\] = \{ "[a-z-]+"' qemu-device/core/inject_parse.c |
 	grep -oE '[a-z-]+' | sort -u >"$work/card"
 cmp -s "$work/tool" "$work/card"
-check $? tool_and_card_know_the_same_faults
+result $? tool_and_card_know_the_same_faults
 
 tools/loom-fault arm nonsense 2>"$work/out"
 [ $? = 1 ] && grep -q "no fault 'nonsense'\|no VM runs\|several VMs" "$work/out"
-check $? nonsense_is_refused
+result $? nonsense_is_refused
 
 coproc vm { exec tools/loom-vm --driver-opts job_timeout_ms=2000 --timeout 800 \
 	-- bash -c 'while read -r line; do eval "$line"; echo "status $?"; done'; }
@@ -70,41 +63,41 @@ vm_pid=$vm_PID
 log=build/vm/$vm_pid.console.log
 
 works
-check $? card_works_at_first
+result $? card_works_at_first
 
 fault arm irq-lost --count 3
 works && struck irq-lost
-check $? lost_interrupts_are_made_up_for
+result $? lost_interrupts_are_made_up_for
 
 fault clear && fault arm irq-duplicate --count 5 && fault arm irq-late --delay 50
 works && struck irq-duplicate
-check $? duplicated_and_late_interrupts_do_no_harm
+result $? duplicated_and_late_interrupts_do_no_harm
 
 fault clear && fault arm ecc-corrected --count 0
 works && struck ecc-corrected
-check $? corrected_errors_do_no_harm
+result $? corrected_errors_do_no_harm
 
 fault clear && fault arm hang
 ! works && struck hang
-check $? hang_fails_the_program
+result $? hang_fails_the_program
 works
-check $? card_works_after_a_hang
+result $? card_works_after_a_hang
 
 fault clear && fault aer correctable
 logged "AER: Correctable error message received from 0000:01:00.0"
-check $? correctable_error_reaches_the_kernel
+result $? correctable_error_reaches_the_kernel
 fault aer nonfatal --status 0x1000 --header 40000001.0000000f.fe000000.00000000
 logged "AER: Uncorrectable (Non-Fatal) error message received from 0000:01:00.0" &&
 	logged "TLP Header: 40000001 0000000f fe000000 00000000"
-check $? nonfatal_error_reaches_the_kernel_with_its_header
+result $? nonfatal_error_reaches_the_kernel_with_its_header
 works
-check $? card_works_after_reported_errors
+result $? card_works_after_reported_errors
 
 fault remove
 logged "pciehp: Slot(1): Card not present" && ! guest test -e /dev/accel/accel0
-check $? card_that_is_pulled_out_is_gone
+result $? card_that_is_pulled_out_is_gone
 
 exec {vm[1]}>&-
 wait "$vm_pid"
-check $? kernel_reported_no_problem
+result $? kernel_reported_no_problem
 echo "1..$number"

@@ -5,18 +5,13 @@
 # CPU's, and without permission the CPU goes on.
 set -u
 cd "$(dirname "$0")/../.." || exit
-n=0
+. tests/lib/tap.sh
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 model=${LOOM_LLAMA_MODEL:-../shared/data/stories260K.gguf}
 names=(the_text_is_the_cpus_on_the_card_of_the_vm a_graph_is_one_submission
 	the_reason_is_said_when_there_is_no_card
 	a_hang_in_a_token_is_a_failure_with_its_reason)
-
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then echo "ok $n $2"; else echo "not ok $n $2"; fi
-}
 
 echo "TAP version 13"
 echo "1..${#names[@]}"
@@ -25,8 +20,7 @@ tools/env/llama.sh local >/dev/null 2>"$tmp/why" || why=$(tail -n 1 "$tmp/why")
 [ -r "$model" ] || why="no model $model"
 if [ -n "$why" ]; then
 	for name in "${names[@]}"; do
-		n=$((n + 1))
-		echo "ok $n $name # SKIP $why"
+		skip "$name" "$why"
 	done
 	exit 0
 fi

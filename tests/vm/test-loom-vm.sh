@@ -7,11 +7,11 @@
 # shellcheck disable=SC2016 # $ and ` are to arrive unexpanded
 set -u
 cd "$(dirname "$0")/../.." || exit
+. tests/lib/tap.sh
 top=$(pwd -P)
 loom_vm=$top/tools/loom-vm
 work=$(mktemp -d "$top/build/test-loom-vm.XXXXXX") || exit 1
 trap clean_up EXIT
-number=0
 running=
 
 # A process that ended must not be killed: its number may be another's by now.
@@ -25,17 +25,10 @@ clean_up() {
 	rm -rf "$work"
 }
 
-# check STATUS NAME - one line of TAP
-check() {
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number $2"
-	else
-		echo "not ok $number $2"
-		echo "# exit status: $status"
-		sed 's/^/# stdout: /' "$work/out" | head -n 20
-		sed 's/^/# stderr: /' "$work/err" | head -n 40
-	fi
+explain() {
+	echo "exit status: $status"
+	sed 's/^/stdout: /' "$work/out" | head -n 20
+	sed 's/^/stderr: /' "$work/err" | head -n 40
 }
 
 # start ARGUMENT... - loom-vm in the background; sets $pid
@@ -102,67 +95,67 @@ export LOOM_TEST='a  b' OTHER=other
 bare -- sh "$work/inside.sh" '' 'a b' "quote ' \" \\" '$HOME `x` *' $'line\nbreak' 'é%s' <"$work/in"
 
 returned 37
-check $? "exit_status_passes_through"
+result $? "exit_status_passes_through"
 out_has 'argument <>' && out_has 'argument <a b>' &&
 	out_has "argument <quote ' \" \\>" && out_has 'argument <$HOME `x` *>' &&
 	out_has 'argument <line' && out_has 'break>' && out_has 'argument <é%s>'
-check $? "arguments_survive_unchanged"
+result $? "arguments_survive_unchanged"
 out_has "uid 0 in $top"
-check $? "command_runs_as_root_in_the_project"
+result $? "command_runs_as_root_in_the_project"
 out_has "LOOM_TEST is a  b, OTHER is unset, LOOM_VM is 1"
-check $? "named_variables_and_no_others_are_passed"
+result $? "named_variables_and_no_others_are_passed"
 [ "$(cat "$work/err")" = "to stderr
 to /dev/stderr" ]
-check $? "stderr_is_apart_and_carries_nothing_else"
+result $? "stderr_is_apart_and_carries_nothing_else"
 out_has "$(md5sum <"$work/in")"
-check $? "stdin_arrives_whole_and_ends"
+result $? "stdin_arrives_whole_and_ends"
 [ "$(cat "$work/shared" 2>/dev/null)" = shared ]
-check $? "project_is_shared_read_write"
+result $? "project_is_shared_read_write"
 out_has lost && [ ! -e /etc/loom-vm-test-lost ]
-check $? "writes_elsewhere_are_lost"
+result $? "writes_elsewhere_are_lost"
 
 bare -- "$work/no such program"
 returned 127 && err_has "$work/no such program: No such file or directory"
-check $? "missing_program_is_127"
+result $? "missing_program_is_127"
 
 bare -- sh -c 'kill -SEGV $$'
 returned 139
-check $? "signal_to_the_command_is_128_plus_it"
+result $? "signal_to_the_command_is_128_plus_it"
 
 # The ends that are not the command's.
 bare --timeout 5 -- sleep 1000
 returned 124 && err_has "timeout"
-check $? "timeout_ends_the_vm"
+result $? "timeout_ends_the_vm"
 
 for signal in INT TERM; do
 	start --no-card --no-driver -- sh -c 'echo started; sleep 1000'
 	wait_for started && kill -$signal $pid
 	finish
 	returned $((128 + $(kill -l $signal)))
-	check $? "sig${signal,,}_ends_the_vm"
+	result $? "sig${signal,,}_ends_the_vm"
 done
 
 start --no-card --no-driver -- sh -c 'echo started; sleep 1000'
 wait_for started && kill -KILL $pid
 finish
 returned 137
-check $? "qemu_does_not_outlive_a_killed_loom_vm"
+result $? "qemu_does_not_outlive_a_killed_loom_vm"
 
 bare -- sh -c 'echo c >/proc/sysrq-trigger; sleep 1000'
 returned 70 && err_has "Kernel panic - not syncing: sysrq triggered crash" &&
 	err_has "kernel log: build/vm/$pid.console.log"
-check $? "panic_is_reported_and_ends_the_vm"
+result $? "panic_is_reported_and_ends_the_vm"
 
 bare -- sh -c 'echo "WARNING: CPU: 0 PID: 1 at loom/selftest" >/dev/kmsg; echo done'
 returned 70 && out_has "done" && err_has "WARNING: CPU: 0 PID: 1 at loom/selftest"
-check $? "kernel_warning_fails_a_command_that_succeeded"
+result $? "kernel_warning_fails_a_command_that_succeeded"
 
 bare -- sh -c 'echo "a note; WARNING: not at the start" >/dev/kmsg'
 returned 0
-check $? "other_lines_in_the_kernel_log_do_not_fail"
+result $? "other_lines_in_the_kernel_log_do_not_fail"
 grep -q "WARNING: not at the start" "$top/build/vm/$pid.console.log" &&
 	grep -q "end of command $pid" "$top/build/vm/$pid.console.log"
-check $? "kernel_log_is_kept_up_to_the_command_s_end"
+result $? "kernel_log_is_kept_up_to_the_command_s_end"
 
 # Any module that is not the card's driver will do.
 kernel=$("$top/tools/env/kernel.sh" --print-dir)
@@ -171,36 +164,36 @@ start --module "$work/dummy.ko" -- true
 finish
 returned 125 && err_has "/dev/accel/accel0 did not appear" &&
 	err_has "1 are on the PCI bus and 0 have a driver bound"
-check $? "missing_device_node_is_explained"
+result $? "missing_device_node_is_explained"
 
 start --module "$work/nosuch.ko" -- true
 finish
 returned 125 && err_has "run tools/env/module.sh"
-check $? "missing_driver_is_explained"
+result $? "missing_driver_is_explained"
 
 start ls -l
 finish
 returned 125 && err_has "write -- before the command"
-check $? "command_without_dashes_is_explained"
+result $? "command_without_dashes_is_explained"
 
 start --dry-run --cards 2 --device-opts hbm-size=2G
 finish
 returned 0 && grep -qF "loom,bus=rp1,id=card1,hbm-size=2G" "$work/out"
-check $? "dry_run_prints_each_card"
+result $? "dry_run_prints_each_card"
 
 LOOM_VM_OPTIONS="--append 'a=1 b'" start --dry-run
 finish
 returned 0 && grep -qF "a=1 b" "$work/out"
-check $? "options_come_from_the_environment_as_well"
+result $? "options_come_from_the_environment_as_well"
 
 bare --no-share --add "$work/in" -- /bin/sh -c \
 	'read -r line <"$0"; echo "first: $line"; [ -e /usr ] && echo shared; exit 9' "$work/in"
 returned 9 && out_has "first: 1" && ! out_has shared
-check $? "vm_without_shares_has_what_was_added"
+result $? "vm_without_shares_has_what_was_added"
 
 bare --add "$work/in" -- true
 returned 125 && err_has "--add needs --no-share"
-check $? "option_without_its_companion_is_explained"
+result $? "option_without_its_companion_is_explained"
 
 # A shell on a terminal.  The fifo has no end while we have it open, for script
 # would pass that on as Ctrl-D.
@@ -215,4 +208,4 @@ exec 3>&-
 tr -d '\r' <"$work/out" >"$work/lines" && mv "$work/lines" "$work/out"
 [ "$status" -eq 5 ] && grep -q "33 99" "$work/out" && grep -q "^/dev/pts/" "$work/out" &&
 	out_has terminal
-check $? "without_command_a_shell_on_a_terminal"
+result $? "without_command_a_shell_on_a_terminal"

@@ -12,19 +12,9 @@
 # so one that differs gets two more tries.
 set -u
 cd "$(dirname "$0")/../.." || exit
+. tests/lib/tap.sh
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-number=0
-
-# check STATUS NAME - one line of TAP
-check() {
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number $2"
-	else
-		echo "not ok $number $2"
-	fi
-}
 
 echo "TAP version 13"
 qemu=${LOOM_QEMU:-$(qemu-device/build-qemu.sh --print-path)} || {
@@ -36,7 +26,7 @@ gcc -m32 -march=i686 -ffreestanding -fno-pic -no-pie -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -mno-sse -O1 -Wall -Wextra -Werror \
 	-nostdlib -static -Wl,-n,-Ttext-segment=0x100000,--build-id=none,-e,entry \
 	-Wl,--no-warn-rwx-segments -Iuapi -o "$dir/guest" tests/vm/paced-guest.c
-check $? the_guest_compiles
+result $? the_guest_compiles
 
 # boot OUTPUT PROPERTIES ARGUMENT... - run the guest
 boot() {
@@ -57,7 +47,7 @@ boot() {
 # same A B NAME - the guest printed the same in two runs
 same() {
 	cmp -s "$dir/$1" "$dir/$2"
-	check $? "$3"
+	result $? "$3"
 	diff "$dir/$1" "$dir/$2" | sed 's/^/# /' | head -n 10
 }
 
@@ -102,7 +92,7 @@ exact="-icount shift=1,sleep=off"
 # shellcheck disable=SC2086 # options are words
 {
 	settle first "" $exact
-	check $? the_guest_runs_its_jobs
+	result $? the_guest_runs_its_jobs
 	again first second the_same_times_twice "" $exact
 	again first none the_same_times_without_workers ,workers=0 $exact
 	again first two the_same_times_with_two_workers ,workers=2 $exact
@@ -123,7 +113,7 @@ exact="-icount shift=1,sleep=off"
 	again scaled rescaled the_same_times_on_a_slower_clock \
 		,time-scale=10,workers=0 $exact
 	! cmp -s "$dir/first" "$dir/scaled"
-	check $? another_clock_makes_other_times
+	result $? another_clock_makes_other_times
 }
 
 # What the times say: a round's jobs end in order, and wake the guest then.
@@ -156,6 +146,6 @@ assert counters[0] == sum(counters[1:8]), counters
 assert counters[7] > 0 and counters[15] == 16 and counters[16] == 0, counters
 print(f"# {counters[7] / counters[0]:.1%} of {counters[0]} cycles idle")
 PY
-check $? jobs_overlap_and_counters_add_up
+result $? jobs_overlap_and_counters_add_up
 
 echo "1..$number"

@@ -10,9 +10,9 @@ echo "TAP version 13"
 echo "1..2"
 
 train "sim:" build/check/train-process
-check $? "training_over_sim_runs"
+result $? "training_over_sim_runs"
 
 tools/loom-vm --timeout 300 -- bash -c \
 	'. tests/lib/train.sh && train /dev/accel/accel0 build/check/train-vm' &&
 	cmp build/check/train-process.hash build/check/train-vm.hash
-check $? "vm_and_sim_give_the_same_bits"
+result $? "vm_and_sim_give_the_same_bits"
