@@ -26,8 +26,9 @@ The target "qemu" needs qemu-device/build-qemu.sh --fuzz.
 USAGE
 }
 
-# An input may take 5 seconds; a slow one is a finding like a crash.
-options=(-timeout=5 -malloc_limit_mb=64 -print_final_stats=1)
+# An input that hangs is a finding like a crash.  One that works may take a second of
+# a processor, and on a busy host ten until it has got that.
+options=(-timeout=40 -malloc_limit_mb=64 -print_final_stats=1)
 export UBSAN_OPTIONS=print_stacktrace=1
 
 # The machine for QEMU's fuzzer: HBM begins as qemu-hbm.py makes it.  On the

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "card.h"
+#include "tests/lib/card_use.h"
 
 #define NODE	"/dev/accel/accel0"
 
@@ -26,12 +27,26 @@ static void need_faults(void)
 		tap_skip("the card is well: tests/vm/test-recovery.sh boots one that is not");
 }
 
+/* Queues of the test before are the card's until their last job is over. */
+static void await_free_queues(void)
+{
+	unsigned int tries = 3000;
+	struct card_use use;
+
+	/* The first is the driver's own. */
+	do {
+		EXPECT(card_use_get(&use));
+	} while (use.queues > 1 && tries-- && !usleep(10000));
+	EXPECT_EQ(use.queues, 1);
+}
+
 /* A context whose last queue is hardware queue @number, and a bystander. */
 static void init(struct t_ctx *ctx, struct t_ctx *innocent, unsigned int number)
 {
 	unsigned int i;
 
 	need_faults();
+	await_free_queues();
 	t_ctx_init(ctx);
 	for (i = 1; i < number; i++)
 		ctx->queue = t_queue(ctx->fd, ctx->vm);
