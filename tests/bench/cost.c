@@ -62,7 +62,7 @@ struct bench {
 	/* References. */
 	int vgem;
 	uint32_t vgem_handle;
-	int null_blk;
+	int disk;
 	void *block;
 };
 
@@ -133,9 +133,9 @@ static void op_vgem(struct bench *b)
 	EXPECT_OK(ioctl(b->vgem, VGEM_SIGNAL, &signal));
 }
 
-static void op_null_blk(struct bench *b)
+static void op_read_disk(struct bench *b)
 {
-	EXPECT_EQ(pread(b->null_blk, b->block, 4096, 0), 4096);
+	EXPECT_EQ(pread(b->disk, b->block, 4096, 0), 4096);
 }
 
 /* ---------------------------------------------------------------- preparation */
@@ -199,11 +199,12 @@ static bool prepare_vgem(struct bench *b)
 	return false;
 }
 
-static bool prepare_null_blk(struct bench *b)
+/* Without the page cache: each read is one request, and one at a time. */
+static bool prepare_disk(struct bench *b, const char *node)
 {
-	b->null_blk = open("/dev/nullb0", O_RDONLY | O_DIRECT);
+	b->disk = open(node, O_RDONLY | O_DIRECT);
 	b->block = aligned_alloc(4096, 4096);
-	return b->null_blk >= 0 && b->block;
+	return b->disk >= 0 && b->block;
 }
 
 /* ---------------------------------------------------------------- measurement */
@@ -249,8 +250,10 @@ int main(void)
 	measure(&b, "submit-batch32", 2, NULL, op_submit_wait, NULL);
 	if (prepare_vgem(&b))
 		measure(&b, "reference/vgem-fence", 0, NULL, op_vgem, NULL);
-	if (prepare_null_blk(&b))
-		measure(&b, "reference/null-blk", 0, NULL, op_null_blk, NULL);
+	if (prepare_disk(&b, "/dev/nullb0"))
+		measure(&b, "reference/null-blk", 0, NULL, op_read_disk, NULL);
+	if (prepare_disk(&b, "/dev/nvme0n1"))
+		measure(&b, "reference/nvme-qd1", 0, NULL, op_read_disk, NULL);
 	printf("rounds %d\n", ROUNDS - ROUNDS / 4);
 	return 0;
 }

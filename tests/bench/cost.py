@@ -33,13 +33,14 @@ BARS = (
     ("reference/get-cap", "instructions", None),
     ("reference/vgem-fence", "instructions", None),
     ("reference/null-blk", "instructions", None),
+    ("reference/nvme-qd1", "instructions", None),
 )
 
 # A submit with its wait is also what the accesses of a submit are counted of.
 PHASES = {1: "submit", 2: "submit-batch32"}
 EVENTS = {"loom_mmio_write": "mmio-writes", "loom_doorbell": "mmio-writes",
           "loom_mmio_read": "mmio-reads", "loom_irq": "msi"}
-# The interrupt comes after the instructions that the card takes, not when the host has got
+# The card's interrupt comes after the instructions that the card takes, not when the host has got
 # round to it: otherwise the same wait is 7830 in one boot and 9240 in the next.
 PACED = "workers=0,timing=paced"
 MARK = re.compile(r"loom_mmio_write \S+ offset 0x0108 value 0x([0-9a-f]+)")
@@ -50,12 +51,16 @@ def run_guest(trace):
     command = ["tools/loom-vm", "--cpus", "1", "--timeout", "500",
                "--append", "iomem=relaxed mitigations=off",
                "--device-opts", PACED,
-               "--qemu-arg=-icount", "--qemu-arg=shift=0"]
+               "--qemu-arg=-icount", "--qemu-arg=shift=0",
+               "--qemu-arg=-blockdev", "--qemu-arg=null-co,node-name=disk,size=67108864,read-zeroes=on",
+               "--qemu-arg=-device", "--qemu-arg=nvme,drive=disk,serial=1"]
     for event in EVENTS:
         command.append("--qemu-arg=-trace")
         command.append(f"--qemu-arg=enable={event},file={trace}")
     command += ["--", "sh", "-c",
                 "modprobe -q vgem; modprobe -q null_blk nr_devices=1; "
+                "modprobe -q nvme; "
+                "for i in $(seq 50); do [ -b /dev/nvme0n1 ] && break; sleep 0.1; done; "
                 "build/bin/bench-cost"]
     return subprocess.run(command, stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, check=True).stdout.split("\n")

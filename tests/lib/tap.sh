@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 #
 # TAP for suites in shell: they print the plan, and after each test its result.
 # One that has more to say of a test that failed defines explain(), whose output
