@@ -39,6 +39,7 @@
 #include "loom_extents.h"
 #include "loom_mmu.h"
 #include "loom_sync.h"
+#include "loom_trace.h"
 #include "loom_uobj.h"
 #include "loom_vm.h"
 
@@ -420,6 +421,8 @@ static int loom_bind_op_commit(struct loom_bind_op *op)
 	u64 size = op->map.end - op->map.va;
 	struct drm_gem_object *obj = NULL;
 
+	trace_loom_vm_bind(op->vm->ldev->drm.dev, op->vm->ctx->id, op->is_map,
+			   op->map.va, op->map.end);
 	if (!op->is_map)
 		return drm_gpuvm_sm_unmap(&op->vm->base, op, op->map.va, size);
 	if (op->bo)

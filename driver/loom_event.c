@@ -19,6 +19,7 @@
 #include "loom_ras.h"
 #include "loom_reset.h"
 #include "loom_ring.h"
+#include "loom_trace.h"
 
 #define LOOM_EVENTS_LOG2	8
 #define LOOM_EVENTS_SIZE	(1u << LOOM_EVENTS_LOG2)
@@ -95,6 +96,7 @@ static void loom_events_thermal(struct loom_device *ldev,
 static void loom_events_handle(struct loom_device *ldev,
 			       const struct loom_event *event)
 {
+	trace_loom_event(ldev->drm.dev, event);
 	/* What was lost may be the error of any queue. */
 	if (event->flags & LOOM_EVENT_F_LOST)
 		loom_ring_recover_all(ldev);

@@ -35,6 +35,7 @@
 #include "loom_event.h"
 #include "loom_reset.h"
 #include "loom_ring.h"
+#include "loom_trace.h"
 
 #define LOOM_RESET_GRACE_MS	1000
 #define LOOM_RESET_STREAK	5
@@ -99,6 +100,7 @@ static void loom_reset_restore(struct loom_device *ldev)
 static void loom_reset_finish(struct loom_device *ldev, bool ok)
 {
 	WRITE_ONCE(ldev->reset.count, ldev->reset.count + 1);
+	trace_loom_reset(ldev->drm.dev, ldev->reset.count, ok);
 	if (ok)
 		loom_reset_restore(ldev);
 	else

@@ -48,6 +48,7 @@
 #include "loom_reset.h"
 #include "loom_ring_priv.h"
 #include "loom_sched.h"
+#include "loom_trace.h"
 #include "loom_watchdog.h"
 
 struct drm_gpu_scheduler *loom_ring_sched(struct loom_ring *ring)
@@ -66,6 +67,8 @@ void loom_ring_retire(struct loom_ring *ring, int error)
 	lockdep_assert_held(&ring->lock);
 	job->fence = NULL;
 	ring->state.jobs_done++;
+	trace_loom_job_done(ring->ldev->drm.dev, ring->id, ring->done,
+			    job->start, job->end, error);
 	loom_fence_signal(fence, error);
 	if (job->what.direct)
 		loom_device_job_put(ring->ldev);
@@ -77,6 +80,7 @@ void loom_ring_ban(struct loom_ring *ring, u32 reason)
 	lockdep_assert_held(&ring->lock);
 	ring->phase = LOOM_RING_FAILED;
 	ring->state.state |= DRM_LOOM_QUEUE_BANNED | reason;
+	trace_loom_queue_stop(ring->ldev->drm.dev, ring->id, ring->state.state);
 }
 
 static void loom_ring_record_fault(struct loom_ring *ring,
@@ -213,6 +217,8 @@ static void loom_ring_accept(struct loom_ring *ring,
 	job->end = 0;
 	loom_ring_write_entry(ring, ring->emitted + 1);
 	WRITE_ONCE(ring->emitted, ring->emitted + 1);
+	trace_loom_job_emit(ring->ldev->drm.dev, ring->id, ring->emitted,
+			    work->cmd_va, work->cmd_size, work->more);
 	if (ring->phase == LOOM_RING_RUNNING && !work->more)
 		loom_ring_ring_doorbell(ring);
 }

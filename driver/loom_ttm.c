@@ -28,6 +28,7 @@
 #include "loom_device.h"
 #include "loom_pm.h"
 #include "loom_sysmem.h"
+#include "loom_trace.h"
 #include "loom_tt.h"
 #include "loom_ttm.h"
 
@@ -106,6 +107,9 @@ static int loom_ttm_move(struct ttm_buffer_object *tbo, bool evict,
 		ttm_bo_move_null(tbo, new_mem);
 	if (ret)
 		return ret;
+	trace_loom_bo_move(ttm_to_loom_device(tbo->bdev)->drm.dev,
+			   tbo->base.size, new_mem->mem_type == LOOM_PL_HBM,
+			   evict);
 	loom_bo_has_moved(ttm_to_loom_bo(tbo), new_mem);
 	if (by_card)
 		drm_gpuvm_bo_gem_evict(&tbo->base, true);
