@@ -333,6 +333,25 @@ uint32_t t_cmd_event(struct t_ctx *ctx, uint32_t offset, uint32_t op,
 	return offset + sizeof(cmd);
 }
 
+void t_hold(struct t_ctx *ctx, uint32_t syncobj, uint64_t point)
+{
+	struct drm_loom_sync_op sync = {
+		.flags = DRM_LOOM_SYNC_SIGNAL | (point ? DRM_LOOM_SYNC_TIMELINE : 0),
+		.handle = syncobj,
+		.value = point,
+	};
+	uint32_t size = t_cmd_event(ctx, 0, LOOM_EVENT_OP_WAIT_GE, 1, 1);
+
+	EXPECT_OK(t_submit_syncs(ctx->fd, ctx->queue, T_CMD_VA, size, &sync, 1));
+}
+
+void t_let_go(struct t_ctx *ctx)
+{
+	uint32_t size = t_cmd_event(ctx, 0x1000, LOOM_EVENT_OP_SET, 1, 1) - 0x1000;
+
+	EXPECT_OK(t_submit(ctx->fd, t_queue(ctx->fd, ctx->vm), T_CMD_VA + 0x1000, size, 0));
+}
+
 int t_run(struct t_ctx *ctx, uint32_t size)
 {
 	uint32_t sync = t_syncobj(ctx->fd);

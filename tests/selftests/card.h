@@ -97,6 +97,13 @@ uint32_t t_cmd_copy(struct t_ctx *ctx, uint32_t offset, uint64_t dst,
 uint32_t t_cmd_event(struct t_ctx *ctx, uint32_t offset, uint32_t op,
 		     uint32_t event, uint32_t value);
 
+/*
+ * t_hold() - a job that waits for t_let_go(), which is for one such job of a VM; it signals
+ * @syncobj, or its @point.  Their commands are at the offsets 0 and 0x1000.
+ */
+void t_hold(struct t_ctx *ctx, uint32_t syncobj, uint64_t point);
+void t_let_go(struct t_ctx *ctx);
+
 /* t_run() - submit the first @size bytes of commands and wait; fence status */
 int t_run(struct t_ctx *ctx, uint32_t size);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -111,27 +112,6 @@ static int transfer(int fd, uint32_t dst, uint64_t dst_point, uint32_t src,
 	return t_ioctl(fd, DRM_IOCTL_SYNCOBJ_TRANSFER, &args);
 }
 
-/* A job that goes on when let_go() is called; it signals @syncobj, or its @point. */
-static void hold(struct t_ctx *ctx, uint32_t syncobj, uint64_t point)
-{
-	struct drm_loom_sync_op sync = {
-		.flags = DRM_LOOM_SYNC_SIGNAL | (point ? DRM_LOOM_SYNC_TIMELINE : 0),
-		.handle = syncobj,
-		.value = point,
-	};
-	uint32_t size = t_cmd_event(ctx, 0, LOOM_EVENT_OP_WAIT_GE, 1, 1);
-
-	EXPECT_OK(t_submit_syncs(ctx->fd, ctx->queue, T_CMD_VA, size, &sync, 1));
-}
-
-static void let_go(struct t_ctx *ctx)
-{
-	uint32_t size = t_cmd_event(ctx, 0x1000, LOOM_EVENT_OP_SET, 1, 1) - 0x1000;
-
-	EXPECT_OK(t_submit(ctx->fd, t_queue(ctx->fd, ctx->vm), T_CMD_VA + 0x1000,
-			   size, 0));
-}
-
 /* syncobj_basic ------------------------------------------------------------- */
 
 TEST(create_refuses_unknown_flags)
@@ -195,11 +175,11 @@ TEST(syncobj_goes_through_a_file_to_another_client)
 
 	t_ctx_init(&ctx);
 	args = (struct drm_syncobj_handle){ .handle = create(ctx.fd, 0), .fd = -1 };
-	hold(&ctx, args.handle, 0);
+	t_hold(&ctx, args.handle, 0);
 	EXPECT_OK(t_ioctl(ctx.fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &args));
 	EXPECT_OK(t_ioctl(other, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &args));
 	EXPECT_ERR(t_wait(other, args.handle, 20), ETIME);
-	let_go(&ctx);
+	t_let_go(&ctx);
 	EXPECT_OK(t_wait(other, args.handle, 10000));
 }
 
@@ -232,9 +212,9 @@ TEST(wait_for_a_job_ends_with_it)
 
 	t_ctx_init(&ctx);
 	handle = create(ctx.fd, 0);
-	hold(&ctx, handle, 0);
+	t_hold(&ctx, handle, 0);
 	EXPECT_ERR(wait_many(ctx.fd, &handle, 1, 0, 20, NULL), ETIME);
-	let_go(&ctx);
+	t_let_go(&ctx);
 	EXPECT_OK(wait_many(ctx.fd, &handle, 1, 0, 10000, NULL));
 }
 
@@ -247,11 +227,11 @@ TEST(wait_for_any_names_the_one_that_came)
 	handles[0] = create(ctx.fd, 0);
 	handles[1] = create(ctx.fd, 0);
 	handles[2] = signalled(ctx.fd);
-	hold(&ctx, handles[0], 0);
+	t_hold(&ctx, handles[0], 0);
 	EXPECT_OK(wait_many(ctx.fd, handles, 3, SUBMIT, 10000, &first));
 	EXPECT_EQ(first, 2);
 	EXPECT_ERR(wait_many(ctx.fd, handles, 2, SUBMIT, 20, NULL), ETIME);
-	let_go(&ctx);
+	t_let_go(&ctx);
 	EXPECT_OK(wait_many(ctx.fd, handles, 2, SUBMIT, 10000, &first));
 	EXPECT_EQ(first, 0);
 }
@@ -264,9 +244,9 @@ TEST(wait_for_all_waits_for_the_last)
 	t_ctx_init(&ctx);
 	handles[0] = create(ctx.fd, 0);
 	handles[1] = signalled(ctx.fd);
-	hold(&ctx, handles[0], 0);
+	t_hold(&ctx, handles[0], 0);
 	EXPECT_ERR(wait_many(ctx.fd, handles, 2, ALL, 20, NULL), ETIME);
-	let_go(&ctx);
+	t_let_go(&ctx);
 	EXPECT_OK(wait_many(ctx.fd, handles, 2, ALL, 10000, NULL));
 }
 
@@ -291,11 +271,119 @@ TEST(reset_under_a_job_does_not_disturb_it)
 
 	t_ctx_init(&ctx);
 	handle = create(ctx.fd, 0);
-	hold(&ctx, handle, 0);
+	t_hold(&ctx, handle, 0);
 	EXPECT_OK(of_array(ctx.fd, DRM_IOCTL_SYNCOBJ_RESET, handle));
-	let_go(&ctx);
+	t_let_go(&ctx);
 	EXPECT_EQ(t_run(&ctx, t_cmd_fill(&ctx, 64, T_HBM_VA, 16, 1)), 1);
 	EXPECT_EQ(((uint32_t *)ctx.hbm)[15], 1);
+}
+
+/*
+ * Waits that begin before there is a fence: in a child that shares our file, and ends with
+ * the number of the one that came; with 0 after ALL.
+ */
+static pid_t wait_elsewhere(int fd, const uint32_t *handles, const uint64_t *points,
+			    uint32_t n, uint32_t flags)
+{
+	struct drm_syncobj_timeline_wait args = {
+		.handles = (uintptr_t)handles,
+		.points = (uintptr_t)points,
+		.count_handles = n,
+		.timeout_nsec = deadline(60000),
+		.flags = SUBMIT | flags,
+	};
+	pid_t child = fork();
+
+	EXPECT_OK(child);
+	if (!child)
+		_exit(t_ioctl(fd, DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &args) ? 127 :
+		      flags & ALL ? 0 : (int)args.first_signaled);
+	usleep(20000);
+	return child;
+}
+
+static void expect_waiting(pid_t child)
+{
+	usleep(20000);
+	EXPECT_EQ(waitpid(child, NULL, WNOHANG), 0);
+}
+
+static void expect_ended(pid_t child, int first)
+{
+	int status;
+
+	EXPECT_EQ(waitpid(child, &status, 0), child);
+	EXPECT(WIFEXITED(status));
+	EXPECT_EQ(WEXITSTATUS(status), first);
+}
+
+TEST(wait_that_began_before_the_submit_ends_with_the_job)
+{
+	const uint64_t binary = 0;
+	struct t_ctx ctx;
+	uint32_t handle;
+	pid_t child;
+
+	t_ctx_init(&ctx);
+	handle = create(ctx.fd, 0);
+	child = wait_elsewhere(ctx.fd, &handle, &binary, 1, 0);
+	expect_waiting(child);
+	t_hold(&ctx, handle, 0);
+	expect_waiting(child);
+	t_let_go(&ctx);
+	expect_ended(child, 0);
+}
+
+TEST(wait_for_any_of_what_is_not_there_ends_with_the_first)
+{
+	const uint64_t points[3] = { 0, 0, 5 };
+	uint32_t handles[3];
+	struct t_ctx ctx;
+	pid_t child;
+
+	t_ctx_init(&ctx);
+	for (int i = 0; i < 3; i++)
+		handles[i] = create(ctx.fd, 0);
+	child = wait_elsewhere(ctx.fd, handles, points, 3, 0);
+	t_hold(&ctx, handles[1], 0);
+	EXPECT_OK(signal_point(ctx.fd, handles[2], 4));
+	expect_waiting(child);
+	EXPECT_OK(signal_point(ctx.fd, handles[2], 5));
+	expect_ended(child, 2);
+	t_let_go(&ctx);
+}
+
+TEST(wait_for_all_of_what_is_not_there_ends_with_the_last)
+{
+	const uint64_t points[3] = { 0, 0, 5 };
+	uint32_t handles[3];
+	struct t_ctx ctx;
+	pid_t child;
+
+	t_ctx_init(&ctx);
+	for (int i = 0; i < 3; i++)
+		handles[i] = create(ctx.fd, 0);
+	child = wait_elsewhere(ctx.fd, handles, points, 3, ALL);
+	EXPECT_OK(of_array(ctx.fd, DRM_IOCTL_SYNCOBJ_SIGNAL, handles[0]));
+	t_hold(&ctx, handles[1], 0);
+	expect_waiting(child);
+	EXPECT_OK(signal_point(ctx.fd, handles[2], 6));
+	expect_waiting(child);
+	t_let_go(&ctx);
+	expect_ended(child, 0);
+}
+
+TEST(wait_that_began_outlives_a_reset_of_nothing)
+{
+	const uint64_t binary = 0;
+	int fd = t_open();
+	uint32_t handle = create(fd, 0);
+	pid_t child = wait_elsewhere(fd, &handle, &binary, 1, 0);
+
+	EXPECT_OK(of_array(fd, DRM_IOCTL_SYNCOBJ_RESET, handle));
+	expect_waiting(child);
+	EXPECT_OK(of_array(fd, DRM_IOCTL_SYNCOBJ_SIGNAL, handle));
+	expect_ended(child, 0);
 }
 
 /* syncobj_timeline ----------------------------------------------------------- */
@@ -310,12 +398,12 @@ TEST(points_are_reached_in_order)
 	EXPECT_EQ(query(ctx.fd, line, 0), 0);
 	EXPECT_OK(signal_point(ctx.fd, line, 3));
 	EXPECT_EQ(query(ctx.fd, line, 0), 3);
-	hold(&ctx, line, 5);
+	t_hold(&ctx, line, 5);
 	EXPECT_EQ(query(ctx.fd, line, 0), 3);
 	EXPECT_EQ(query(ctx.fd, line, DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED), 5);
 	EXPECT_OK(wait_point(ctx.fd, line, 3, 0, 0));
 	EXPECT_ERR(wait_point(ctx.fd, line, 4, 0, 20), ETIME);
-	let_go(&ctx);
+	t_let_go(&ctx);
 	EXPECT_OK(wait_point(ctx.fd, line, 4, 0, 10000));
 	EXPECT_OK(wait_point(ctx.fd, line, 5, 0, 10000));
 	EXPECT_EQ(query(ctx.fd, line, 0), 5);
@@ -339,10 +427,10 @@ TEST(point_of_a_job_is_available_before_it_is_reached)
 
 	t_ctx_init(&ctx);
 	line = create(ctx.fd, 0);
-	hold(&ctx, line, 7);
+	t_hold(&ctx, line, 7);
 	EXPECT_OK(wait_point(ctx.fd, line, 7, AVAILABLE, 10000));
 	EXPECT_ERR(wait_point(ctx.fd, line, 7, 0, 20), ETIME);
-	let_go(&ctx);
+	t_let_go(&ctx);
 	EXPECT_OK(wait_point(ctx.fd, line, 7, 0, 10000));
 }
 
@@ -354,12 +442,29 @@ TEST(later_point_waits_for_the_job_of_an_earlier_one)
 
 	t_ctx_init(&ctx);
 	line = create(ctx.fd, 0);
-	hold(&ctx, line, 1);
+	t_hold(&ctx, line, 1);
 	EXPECT_OK(signal_point(ctx.fd, line, 2));
 	EXPECT_ERR(wait_point(ctx.fd, line, 2, 0, 20), ETIME);
 	EXPECT_EQ(query(ctx.fd, line, 0), 0);
-	let_go(&ctx);
+	t_let_go(&ctx);
 	EXPECT_OK(wait_point(ctx.fd, line, 2, 0, 10000));
+}
+
+TEST(points_have_64_bits)
+{
+	const uint64_t far = 1ull << 33;
+	struct t_ctx ctx;
+	uint32_t line;
+
+	t_ctx_init(&ctx);
+	line = create(ctx.fd, 0);
+	EXPECT_OK(signal_point(ctx.fd, line, far));
+	EXPECT_EQ(query(ctx.fd, line, 0), far);
+	EXPECT_OK(wait_point(ctx.fd, line, far, 0, 0));
+	t_hold(&ctx, line, far + 1);
+	EXPECT_ERR(wait_point(ctx.fd, line, far + 1, 0, 20), ETIME);
+	t_let_go(&ctx);
+	EXPECT_OK(wait_point(ctx.fd, line, far + 1, 0, 10000));
 }
 
 TEST(transfer_between_timeline_and_binary)
@@ -370,11 +475,11 @@ TEST(transfer_between_timeline_and_binary)
 	t_ctx_init(&ctx);
 	line = create(ctx.fd, 0);
 	binary = create(ctx.fd, 0);
-	hold(&ctx, line, 4);
+	t_hold(&ctx, line, 4);
 	EXPECT_OK(transfer(ctx.fd, binary, 0, line, 4));
 	EXPECT_ERR(wait_many(ctx.fd, &binary, 1, 0, 20, NULL), ETIME);
 	EXPECT_OK(transfer(ctx.fd, line, 9, binary, 0));
-	let_go(&ctx);
+	t_let_go(&ctx);
 	EXPECT_OK(wait_many(ctx.fd, &binary, 1, 0, 10000, NULL));
 	EXPECT_OK(wait_point(ctx.fd, line, 9, 0, 10000));
 }
