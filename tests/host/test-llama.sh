@@ -61,10 +61,11 @@ prompts=(
 )
 
 # write RUNNER LAYERS PROMPT - 200 tokens to stdout.  At its end llama-completion
-# now and then loses what it has not printed yet, with every backend: again then.
+# now and then loses what it has not printed yet, with every backend, and every other
+# time on a busy host: again then.
 write() {
 	local try
-	for try in 1 2 3 4 5; do
+	for try in $(seq 40); do
 		rm -f "$tmp/stats"
 		"$1" llama-completion -m "$model" -n 200 --temp 0 -no-cnv -t 1 \
 			-ngl "$2" --no-warmup --ignore-eos -fa off -ctk f32 -ctv f32 \
@@ -118,7 +119,7 @@ text=$tmp/stories
 # perplexity RUNNER LAYERS MODEL - the last line of its log may be lost as well
 perplexity() {
 	local try value
-	for try in 1 2 3 4 5; do
+	for try in $(seq 40); do
 		value=$("$1" llama-perplexity -m "$3" -f "$text" -c 256 -t 1 \
 			-ngl "$2" 2>&1 |
 			sed -n 's/.*Final estimate: PPL = \([0-9.]*\).*/\1/p')
@@ -133,7 +134,7 @@ for type in F16 Q8_0; do
 	    -v b="$(perplexity on_card 99 "$tmp/$type.gguf")" 'BEGIN {
 		printf "# CPU %s, card %s\n", a, b
 		exit !(a > 1 && (a - b) ^ 2 <= (a / 1000) ^ 2) }'
-	result $? "${names[n]}"
+	result $? "${names[number]}"
 done
 
 # A sample of each kind; `make llama-ops` runs them all.
