@@ -40,8 +40,8 @@ BARS = (
 PHASES = {1: "submit", 2: "submit-batch32"}
 EVENTS = {"loom_mmio_write": "mmio-writes", "loom_doorbell": "mmio-writes",
           "loom_mmio_read": "mmio-reads", "loom_irq": "msi"}
-# The card's interrupt comes after the instructions that the card takes, not when the host has got
-# round to it: otherwise the same wait is 7830 in one boot and 9240 in the next.
+# The card's interrupt comes after the instructions that the card takes, not when the host
+# has got round to it: otherwise the same wait is 7830 in one boot and 9240 in the next.
 PACED = "workers=0,timing=paced"
 MARK = re.compile(r"loom_mmio_write \S+ offset 0x0108 value 0x([0-9a-f]+)")
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit
 . tests/lib/tap.sh
 
 echo "TAP version 13"
-echo "1..4"
+echo "1..5"
 
 grep -q 'debug_locks: *1$' /proc/lockdep_stats
 result $? lockdep_is_still_on
@@ -18,6 +18,11 @@ result $? fence_signalling_is_checked
 
 dmesg | grep -q 'kasan: KernelAddressSanitizer initialized'
 result $? kasan_is_on
+
+# Without, tests of recovery are skipped.
+[ -e /sys/class/accel/accel0/device/aer_dev_fatal ] &&
+	compgen -G '/sys/bus/pci/slots/*' >/dev/null
+result $? errors_and_hotplug_of_pcie_are_the_kernels
 
 # A program's next allocation fails on demand.
 /usr/bin/python3 - <<'PYTHON'

@@ -9,16 +9,6 @@ cd "$(dirname "$0")/../.."
 targets=$(tests/fuzz/run-fuzz.sh --list)
 seconds=${FUZZ_SMOKE:-60}
 
-# check NAME COMMAND... - one test; what the command printed is a comment
-check() {
-	local name=$1 output status
-	shift
-	output=$("$@" 2>&1)
-	status=$?
-	sed 's/^/# /' <<<"$output"
-	result $status "$name"
-}
-
 # check_targets SUFFIX ARGS... - a run of all targets, one test for each
 check_targets() {
 	local suffix=$1 output target

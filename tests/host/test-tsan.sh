@@ -7,16 +7,6 @@ set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/lib/tap.sh
 
-# check NAME COMMAND... - one test; what the command printed is a comment
-check() {
-	local name=$1 output status
-	shift
-	output=$("$@" 2>&1)
-	status=$?
-	tail -n 40 <<<"$output" | sed 's/^/# /'
-	result $status "$name"
-}
-
 programs="check_queue check_mmu"
 export CK_FORK=no TSAN_OPTIONS=halt_on_error=1
 

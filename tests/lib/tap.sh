@@ -32,3 +32,13 @@ no_complaints() {
 	result $? "$1"
 	[ -z "$2" ] || sed 's/^/# /' <<<"$2"
 }
+
+# check NAME COMMAND... - one test; what the command printed is a comment
+check() {
+	local name=$1 output status
+	shift
+	output=$("$@" 2>&1)
+	status=$?
+	sed 's/^/# /' <<<"$output"
+	result $status "$name"
+}

@@ -312,7 +312,7 @@ TEST(hbm_behind_the_bar_can_be_used_and_is_moved_for_the_cpu)
 
 	t_ctx_init(&a);
 	info = memory_info(a.fd);
-	if (info.hbm_visible == info.hbm_total)
+	if (info.hbm_visible == info.hbm_total && !getenv("LOOM_SMALL_BAR"))
 		tap_skip("the CPU sees all of HBM: load loom with hbm_visible_mb=32");
 	EXPECT(info.hbm_visible < info.hbm_total / 2);
 	while (n * BO_SIZE < info.hbm_total / 2) {

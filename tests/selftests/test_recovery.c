@@ -281,7 +281,7 @@ TEST(fatal_link_error_costs_a_reset_of_the_slot)
 
 	init(&ctx, &innocent, 40);
 	if (access("/sys/class/accel/accel0/device/aer_dev_fatal", F_OK))
-		tap_skip("this kernel has no CONFIG_PCIEAER");
+		tap_skip("this kernel has no CONFIG_PCIEAER, or left AER to the firmware");
 	resets = t_attribute("resets");
 	EXPECT_OK(t_wait(ctx.fd, submit(&ctx), 20000));
 	expect_one_reset(&innocent, resets);
@@ -335,7 +335,7 @@ TEST(card_pulled_out_ends_its_jobs_and_a_new_one_works)
 
 	need_faults();
 	if (glob("/sys/bus/pci/slots/*", 0, NULL, &slots))
-		tap_skip("this kernel has no CONFIG_HOTPLUG_PCI_PCIE");
+		tap_skip("this kernel has no CONFIG_HOTPLUG_PCI_PCIE, or left hotplug to the firmware");
 	globfree(&slots);
 	/* In a process of its own: the number of the node is free when that is gone. */
 	if (!fork()) {

@@ -545,11 +545,10 @@ static void expect_module_users(int users)
 static void leave_sync_files(int sync_file[2])
 {
 	struct t_ctx ctx;
-	uint32_t out[2], hold, release;
+	uint32_t out[2], hold;
 
 	t_ctx_init(&ctx);
 	hold = t_cmd_event(&ctx, 0, LOOM_EVENT_OP_WAIT_GE, 1, 1);
-	release = t_cmd_event(&ctx, 0x1000, LOOM_EVENT_OP_SET, 1, 1) - 0x1000;
 	for (int i = 0; i < 2; i++) {
 		struct drm_loom_sync_op syncs[2] = {
 			{ .flags = DRM_LOOM_SYNC_SIGNAL, .handle = out[i] = create(ctx.fd, 0) },
@@ -560,7 +559,7 @@ static void leave_sync_files(int sync_file[2])
 		sync_file[i] = t_sync_file(ctx.fd, out[i]);
 		EXPECT_EQ(t_sync_file_status(sync_file[i]), 0);
 	}
-	EXPECT_OK(t_submit(ctx.fd, t_queue(ctx.fd, ctx.vm), T_CMD_VA + 0x1000, release, 0));
+	t_let_go(&ctx);
 	EXPECT_OK(t_wait(ctx.fd, out[1], 20000));
 	munmap(ctx.cmd, T_CMD_SIZE);
 	munmap(ctx.hbm, T_HBM_SIZE);

@@ -7,19 +7,9 @@
 #include <unistd.h>
 
 #include "card.h"
+#include "tests/lib/syncobj_eventfd.h"
 
 #define AVAILABLE	DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE
-
-/* Of the kernel's drm.h since 6.6; libdrm's may be older. */
-struct syncobj_eventfd {
-	uint32_t handle;
-	uint32_t flags;
-	uint64_t point;
-	int32_t fd;
-	uint32_t pad;
-};
-
-#define SYNCOBJ_EVENTFD	DRM_IOWR(0xCF, struct syncobj_eventfd)
 
 static int new_eventfd(void)
 {

@@ -2,6 +2,7 @@
 /*
  * The driver's trace events tell what happened, in an instance of tracefs of our own.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,40 +33,31 @@ static void stop_tracing(void)
 	EXPECT_OK(rmdir(INSTANCE));
 }
 
-/* @line from the last of these words on, when all are there, in this order. */
-static const char *has_words(const char *line, const char *const *words)
-{
-	for (; line && *words; words++)
-		line = strstr(line, *words);
-	return line;
-}
-
-static const char *look_for(const char *const *words)
+static const char *look_for(const char *event, const char *fields)
 {
 	static char line[512];
 	FILE *f = fopen(INSTANCE "trace", "r");
-	const char *found = NULL;
+	bool found = false;
 
 	EXPECT(f != NULL);
 	while (!found && fgets(line, sizeof(line), f))
-		found = has_words(line, words);
+		found = strstr(line, event) && strstr(line, fields);
 	fclose(f);
-	return found;
+	return found ? line : NULL;
 }
 
-/* Wait for an event: an interrupt may have to come.  Its line, as of has_words(). */
+/* Wait for an event: an interrupt may have to come.  Its line, until the next is asked for. */
 static const char *traced(const char *event, const char *fields)
 {
-	const char *const words[] = { event, fields, NULL };
-	const char *found = look_for(words);
+	const char *line = look_for(event, fields);
 
-	for (int i = 0; !found && i < 500; i++) {
+	for (int i = 0; !line && i < 500; i++) {
 		usleep(10000);
-		found = look_for(words);
+		line = look_for(event, fields);
 	}
-	if (!found)
+	if (!line)
 		tap_fail(__FILE__, __LINE__, "no %s with %s", event, fields);
-	return found;
+	return line;
 }
 
 static uint64_t number_after(const char *text, const char *key)
@@ -76,22 +68,35 @@ static uint64_t number_after(const char *text, const char *key)
 	return strtoull(p + strlen(key), NULL, 0);
 }
 
+/* The hardware queue that a first job of so many bytes went to. */
+static unsigned int traced_queue(uint32_t size)
+{
+	char fields[64];
+
+	snprintf(fields, sizeof(fields), "job=1 cmd_va=%#llx cmd_size=%u", T_CMD_VA, size);
+	return number_after(traced("loom_job_emit: ", fields), "queue=");
+}
+
+/* Of this queue: those of the test before may still be on their way out. */
+static const char *traced_on(unsigned int queue, const char *event, const char *fields)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "queue=%u %s", queue, fields);
+	return traced(event, text);
+}
+
 TEST(a_job_is_traced_from_the_ring_to_its_end)
 {
 	struct t_ctx ctx;
 	const char *done;
-	char command[64];
 	uint32_t size;
 
 	t_ctx_init(&ctx);
 	size = t_cmd_fill(&ctx, 0, T_HBM_VA, 16, 1);
 	start_tracing();
 	EXPECT_EQ(t_run(&ctx, size), 1);
-	snprintf(command, sizeof(command), "job=1 cmd_va=%#llx cmd_size=%u", T_CMD_VA,
-		 size);
-	traced("loom_job_emit: ", command);
-	done = traced("loom_job_done: ", "job=1 ");
-	EXPECT(number_after(done, "start=") > 0);
+	done = traced_on(traced_queue(size), "loom_job_done: ", "job=1 ");
 	EXPECT(number_after(done, "end=") > number_after(done, "start="));
 	EXPECT_EQ(number_after(done, "error="), 0);
 	stop_tracing();
@@ -99,18 +104,24 @@ TEST(a_job_is_traced_from_the_ring_to_its_end)
 
 TEST(a_fault_is_traced_with_its_address)
 {
+	unsigned int queue;
 	struct t_ctx ctx;
-	const char *event;
+	const char *line;
+	uint32_t size;
 
 	t_ctx_init(&ctx);
+	size = t_cmd_fill(&ctx, 0, NOWHERE, 16, 1);
 	start_tracing();
-	EXPECT_EQ(t_run(&ctx, t_cmd_fill(&ctx, 0, NOWHERE, 16, 1)), -EIO);
-	traced("loom_job_done: ", "error=-5");
-	EXPECT_EQ(number_after(traced("loom_queue_stop: ", "state="), "state="),
+	EXPECT_EQ(t_run(&ctx, size), -EIO);
+	queue = traced_queue(size);
+	line = traced_on(queue, "loom_job_done: ", "job=1 ");
+	EXPECT(strstr(line, "error=-5") != NULL);
+	line = traced_on(queue, "loom_queue_stop: ", "state=");
+	EXPECT_EQ(number_after(line, "state="),
 		  DRM_LOOM_QUEUE_BANNED | DRM_LOOM_QUEUE_FAULTED);
-	event = traced("loom_event: ", "type=queue-error");
-	EXPECT_EQ(number_after(event, "error="), LOOM_ERR_FAULT_UNMAPPED);
-	EXPECT_EQ(number_after(event, "addr="), NOWHERE);
+	line = traced_on(queue, "type=queue-error ", "error=");
+	EXPECT_EQ(number_after(line, "error="), LOOM_ERR_FAULT_UNMAPPED);
+	EXPECT_EQ(number_after(line, "addr="), NOWHERE);
 	stop_tracing();
 }
 

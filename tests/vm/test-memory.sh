@@ -8,4 +8,4 @@ set -u
 cd "$(dirname "$0")/../.." || exit
 
 exec tools/loom-vm --timeout 900 --device-opts hbm-size=128M \
-	--driver-opts 'hbm_visible_mb=48' -- build/bin/tests/test_evict
+	--driver-opts 'hbm_visible_mb=48' --env LOOM_SMALL_BAR=1 -- build/bin/tests/test_evict

@@ -7,4 +7,4 @@ set -u
 cd "$(dirname "$0")/../.." || exit
 
 exec tools/loom-vm --timeout 900 --device-opts hbm-size=128M,bar-size=32M \
-	-- build/bin/tests/test_evict
+	--env LOOM_SMALL_BAR=1 -- build/bin/tests/test_evict

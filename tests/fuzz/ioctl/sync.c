@@ -10,19 +10,11 @@
 #include <drm/loom_accel.h>
 
 #include "fuzz_ioctl.h"
+#include "tests/lib/syncobj_eventfd.h"
 
 #define MAX_WAIT	4
 
 /* Newer than libdrm's headers are in some distributions. */
-struct syncobj_eventfd {
-	uint32_t handle;
-	uint32_t flags;
-	uint64_t point;
-	int32_t fd;
-	uint32_t pad;
-};
-
-#define SYNCOBJ_EVENTFD	DRM_IOWR(0xcf, struct syncobj_eventfd)
 #define WAIT_AVAILABLE	(1u << 2)
 
 int fz_run_syncobj_create(struct fz *fz, struct fz_file *file)
