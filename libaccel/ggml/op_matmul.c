@@ -10,11 +10,26 @@
 /* Weights of the experts that a piece of the tokens has chosen. */
 #define EXPERT_BYTES	(UINT64_C(64) << 20)
 
-/* What the activations must be for weights of @type; f32 unless equal types. */
+/* What the activations must be for weights of @type. */
 static uint32_t partner(uint32_t type)
 {
+	if (type_is_block(type))
+		return LOOM_TYPE_Q8_0;
 	return type == LOOM_TYPE_F16 || type == LOOM_TYPE_BF16 ? type :
 								 LOOM_TYPE_F32;
+}
+
+/* @t in blocks of 8 bits with a scale. */
+static int pack(struct emit *e, struct accel_tensor *out,
+		const struct accel_tensor *t)
+{
+	uint32_t row = t->dim[0] / 32 * 34;
+	struct accel_tensor bytes = emit_temp(e, LOOM_TYPE_U8,
+		(const uint32_t[]){ row, t->dim[1], t->dim[2], t->dim[3] });
+
+	*out = accel_tensor_4d(bytes.va, LOOM_TYPE_Q8_0, t->dim[0], t->dim[1],
+			       t->dim[2], t->dim[3]);
+	return quant_pack(e, &bytes, GG_Q8_0, t);
 }
 
 /* Activations as ggml multiplies them by weights of @type: it rounds them first. */
@@ -25,10 +40,9 @@ static int convert(struct emit *e, struct accel_tensor *out,
 	struct accel_tensor x;
 	int rc;
 
-	if (type_is_block(weights)) {
+	if (type == LOOM_TYPE_Q8_0) {
 		rc = emit_float(e, &x, t);
-		*out = emit_temp(e, LOOM_TYPE_F32, t->dim);
-		return rc ? rc : quant_round_q8_0(e, out, &x);
+		return rc ? rc : pack(e, out, &x);
 	}
 	if (t->type == type) {
 		*out = *t;
@@ -71,7 +85,7 @@ static void fill_command(struct loom_cmd_matmul *cmd, const struct product *p)
 	cmd->n = p->d.dim[0];
 	cmd->k = p->a.dim[0];
 	cmd->a_stride[0] = p->a.stride[1];
-	cmd->a_stride[1] = p->a.stride[0];
+	cmd->a_stride[1] = p->a.stride[0];	/* 0 for blocks */
 	cmd->b_stride[0] = p->w.stride[0];
 	cmd->b_stride[1] = p->w.stride[1];
 	cmd->d_stride[0] = p->d.stride[1];

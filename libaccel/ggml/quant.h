@@ -31,14 +31,4 @@ bool quant_packs(int32_t type);
 int quant_pack(struct emit *e, const struct accel_tensor *bytes, int32_t type,
 	       const struct accel_tensor *src);
 
-/**
- * quant_round_q8_0() - dst = what src would be if it were packed to q8_0
- *
- * ggml multiplies q8_0 and q4_0 weights by activations that it has rounded to
- * blocks of 8 bits.  Both are f32 { n, rows, d2, d3 }, n a multiple of 32, and
- * @dst is contiguous.
- */
-int quant_round_q8_0(struct emit *e, const struct accel_tensor *dst,
-		     const struct accel_tensor *src);
-
 #endif

@@ -203,8 +203,8 @@ static bool matmul_b_ok(uint32_t a, uint32_t b)
 {
 	if (is_f8(a))
 		return is_f8(b);
-	if (a == LOOM_TYPE_F32 && isa_is_block_type(b))
-		return true;
+	if (isa_is_block_type(b))
+		return a == LOOM_TYPE_F32 || a == LOOM_TYPE_Q8_0;
 	return a == b;
 }
 
@@ -213,7 +213,8 @@ static int check_matmul_types(const struct loom_cmd_matmul *c,
 {
 	bool integer = c->a_type == LOOM_TYPE_I8;
 
-	if (!integer && !is_f8(c->a_type) && !is_matmul_out(c->a_type))
+	if (!integer && !is_f8(c->a_type) && !is_matmul_out(c->a_type) &&
+	    c->a_type != LOOM_TYPE_Q8_0)
 		return fault_set(fault, LOOM_ERR_CMD_TYPE, MATMUL_FIELD(a_type));
 	if (!matmul_b_ok(c->a_type, c->b_type))
 		return fault_set(fault, LOOM_ERR_CMD_TYPE, MATMUL_FIELD(b_type));
@@ -246,6 +247,9 @@ static int check_matmul_values(const struct loom_cmd_matmul *c,
 					 MATMUL_FIELD(batch) + i * 4);
 	if (c->c_type == LOOM_TYPE_NONE && c->c)
 		return fault_set(fault, LOOM_ERR_CMD_FIELD, MATMUL_FIELD(c));
+	if (isa_is_block_type(c->a_type) && c->a_stride[1])
+		return fault_set(fault, LOOM_ERR_CMD_FIELD,
+				 MATMUL_FIELD(a_stride) + 8);
 	if (isa_is_block_type(c->b_type) && c->b_stride[0])
 		return fault_set(fault, LOOM_ERR_CMD_FIELD,
 				 MATMUL_FIELD(b_stride));
@@ -270,7 +274,7 @@ static int check_matrix(const struct loom_cmd_matmul *c, uint32_t type,
 	memcpy(stride, strides, sizeof(stride));
 	if (isa_is_block_type(type)) {
 		/* Blocks run along k; each begins with an f16. */
-		t.size = rows / 32 * (type == LOOM_TYPE_Q8_0 ? 34 : 18);
+		t.size = c->k / 32 * (type == LOOM_TYPE_Q8_0 ? 34 : 18);
 		t.align = 2;
 	}
 	return check_align(&t, fault) || check_range(&t, fault) ? -1 : 0;

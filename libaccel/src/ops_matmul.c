@@ -58,6 +58,15 @@ static int check_bias(const struct accel_tensor *c,
 	return rc;
 }
 
+static int check_a(const struct accel_tensor *a)
+{
+	if (!a || a->type != LOOM_TYPE_Q8_0)
+		return op_check(name, "a", a);
+	if (a->stride[0])
+		return op_fail(name, "a has type q8_0, so its blocks must run along k: pass a contiguous [k, m]");
+	return 0;
+}
+
 static int check_b(const struct accel_tensor *b)
 {
 	if (!b || !type_is_block(b->type))
@@ -78,7 +87,7 @@ static int check(const struct accel_tensor *d, const struct accel_tensor *a,
 	op_write(&op, "d", d);
 	rc = op.rc;
 	if (!rc)
-		rc = op_check(name, "a", a);
+		rc = check_a(a);
 	if (!rc)
 		rc = check_b(b);
 	if (!rc)

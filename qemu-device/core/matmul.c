@@ -303,7 +303,7 @@ static size_t tile_groups(const struct matmul *mm)
 {
 	size_t rows = loom_exec_config(mm->ex)->array_rows;
 
-	if (mm->class == LOOM_MATMUL_INT)
+	if (mm->class == LOOM_MATMUL_INT || mm->class == LOOM_MATMUL_BLOCK)
 		return SIZE_MAX;
 	return loom_matmul_groups(mm->path, rows);
 }

@@ -6,7 +6,8 @@
  * or a column of B.  Packing turns what the guest has, of any type and any
  * strides, into groups: a group is the 32 bits that one lane of a kernel
  * consumes in one step, holding one f32, a pair of bf16 or s16, or four s8,
- * k ascending from the low bits.  A is packed into lines of groups, B into
+ * k ascending from the low bits.  A block of 32 elements with a scale is 16
+ * pairs of s16 and then the scale, as an f32.  A is packed into lines of groups, B into
  * panels: for every group index, the groups of LOOM_MATMUL_MAX_NR or fewer
  * lines side by side.
  *
@@ -25,6 +26,7 @@
 #define LOOM_MATMUL_MAX_NR	64	/* lines of a panel of B, at most */
 #define LOOM_MATMUL_THIN	4	/* lines of A of a thin product, at most */
 #define LOOM_MATMUL_K_BLOCK	512	/* k of a panel; a multiple of every array_rows */
+#define LOOM_MATMUL_BLOCK_GROUPS 17	/* of a block: 32 elements, scale */
 
 /** enum loom_matmul_level - kernel sets, better ones last */
 enum loom_matmul_level {
@@ -44,6 +46,8 @@ enum loom_matmul_class {
 	LOOM_MATMUL_PAIR,
 	/** @LOOM_MATMUL_INT: int32, wraps */
 	LOOM_MATMUL_INT,
+	/** @LOOM_MATMUL_BLOCK: int32 within a block, f32 from block to block */
+	LOOM_MATMUL_BLOCK,
 	LOOM_MATMUL_CLASSES
 };
 
@@ -151,6 +155,8 @@ struct loom_matmul_path {
 	uint32_t elem;
 	/** @swap: packed as f32 in the order 1, 0, 3, 2, ... */
 	bool swap;
+	/** @scaled: elements are blocks with a scale behind each */
+	bool scaled;
 	/**
 	 * @flip: exclusive-or of the groups of B.  0x80808080 makes s8 the
 	 * unsigned s8 + 128; bias then takes 128 times the sum of the line of
@@ -160,7 +166,7 @@ struct loom_matmul_path {
 	/**
 	 * @convert: make packed elements of n contiguous guest elements; not
 	 * for the type that is packed as it is.  Block types: n is a multiple
-	 * of 32.
+	 * of 32; scales are written too if @scaled.
 	 */
 	void (*convert)(uint32_t type, const void *src, void *dst, size_t n);
 	/** @tile: the kernel */
@@ -298,6 +304,8 @@ static inline size_t loom_matmul_groups(const struct loom_matmul_path *path,
 	size_t per = path->swap ? 2 : 4 / path->elem;
 	size_t padded = (k + per - 1) / per * per;
 
+	if (path->scaled)
+		return k / 32 * LOOM_MATMUL_BLOCK_GROUPS;
 	return padded * path->elem / 4;
 }
 
@@ -355,6 +363,7 @@ void loom_matmul_c_transpose(const uint8_t *src, size_t src_stride,
 			     size_t dst_stride, uint32_t flip);
 void loom_matmul_c_to_f32(uint32_t type, const void *src, void *dst, size_t n);
 void loom_matmul_c_to_s16(uint32_t type, const void *src, void *dst, size_t n);
+void loom_matmul_c_blocks(uint32_t type, const void *src, void *dst, size_t n);
 void loom_matmul_c_finish_int(const struct loom_matmul_row *row);
 
 #if defined(__x86_64__)
@@ -379,6 +388,15 @@ bool loom_matmul_bf16_exact(void);
 void loom_matmul_avx2_thin(const struct loom_matmul_thin *t);
 void loom_matmul_avx2_pack_lines(uint32_t type, const uint8_t *src,
 				 ptrdiff_t stride, size_t k, uint32_t *panel);
+
+/* The same for blocks by blocks. */
+#define LOOM_MATMUL_AVX2_BLOCKS						\
+	.elem = 2, .scaled = true, .convert = loom_matmul_avx2_blocks,	\
+	.thin = loom_matmul_avx2_thin_blocks, .line_k = 32,		\
+	.line_types = 1u << LOOM_TYPE_Q8_0 | 1u << LOOM_TYPE_Q4_0
+void loom_matmul_avx2_blocks(uint32_t type, const void *src, void *dst,
+			     size_t n);
+void loom_matmul_avx2_thin_blocks(const struct loom_matmul_thin *t);
 
 /* enter and leave for MXCSR */
 uint32_t loom_matmul_mxcsr_enter(void);

@@ -3,7 +3,8 @@
  * Kernel set of the MATMUL engine for x86 with AVX2 and FMA.
  *
  * Tiles of 6 lines of A by 16 of B.  MXCSR does the flushing of denormals.
- * matmul_avx2_lines.c has what is for lines of B that are contiguous along k.
+ * matmul_avx2_lines.c has what is for lines of B that are contiguous along k,
+ * matmul_avx2_blocks.c what is for blocks by blocks.
  */
 #if defined(__x86_64__)
 #include <string.h>
@@ -101,6 +102,52 @@ TARGET static void name(const struct loom_matmul_tile *t)		\
 
 DEFINE_TILE(tile_f32, F32, DOT_F32)
 DEFINE_TILE(tile_s16, S32, DOT_S16)
+
+/* Sums of a block, as of pairs, then its scales; the lines go on from @acc. */
+INLINE void tile_block(const struct loom_matmul_tile *t, size_t g,
+		       const unsigned int lines)
+{
+	const uint8_t *a = t->a + 4 * g, *end = a + 4 * 16;
+	const uint32_t *b = t->b + g * NR;
+	uint32_t *acc = t->acc;
+	v8u c[MR][2];
+
+	UNROLL for (unsigned int i = 0; i < lines; i++)
+		c[i][0] = c[i][1] = S32_ZERO();
+	for (; a < end; a += 4, b += NR) {
+		__m256i y0 = load(b), y1 = load(b + 8);
+
+		UNROLL for (unsigned int i = 0; i < lines; i++) {
+			__m256i x = broadcast(a + i * t->a_stride);
+
+			c[i][0] = DOT_S16(c[i][0], x, y0);
+			c[i][1] = DOT_S16(c[i][1], x, y1);
+		}
+	}
+	UNROLL for (unsigned int i = 0; i < lines; i++, acc += NR) {
+		__m256 x = _mm256_castsi256_ps(broadcast(a + i * t->a_stride));
+
+		UNROLL for (unsigned int j = 0; j < 2; j++)
+			F32_STORE(acc + 8 * j, _mm256_fmadd_ps(
+				_mm256_mul_ps(x, F32_LOAD(b + 8 * j)),
+				_mm256_cvtepi32_ps((__m256i)c[i][j]),
+				F32_LOAD(acc + 8 * j)));
+	}
+}
+
+TARGET static void tile_blocks(const struct loom_matmul_tile *t)
+{
+	for (size_t g = 0; g < t->groups; g += LOOM_MATMUL_BLOCK_GROUPS) {
+		switch (t->lines) {
+		case 1: tile_block(t, g, 1); break;
+		case 2: tile_block(t, g, 2); break;
+		case 3: tile_block(t, g, 3); break;
+		case 4: tile_block(t, g, 4); break;
+		case 5: tile_block(t, g, 5); break;
+		default: tile_block(t, g, 6); break;
+		}
+	}
+}
 
 /* Packing ----------------------------------------------------------------- */
 
@@ -548,6 +595,11 @@ const struct loom_matmul_kernels loom_matmul_avx2 = {
 			.pack_rows = pack_rows_s8,
 			.row_types = 1u << LOOM_TYPE_I8,
 			.finish = loom_matmul_c_finish_int,
+		},
+		[LOOM_MATMUL_BLOCK] = {
+			LOOM_MATMUL_AVX2_BLOCKS,
+			.tile = tile_blocks,
+			.finish = finish_float,
 		},
 	},
 	.interleave = interleave,

@@ -31,6 +31,27 @@ INLINE __m256i broadcast(const uint8_t *p)
 	return _mm256_set1_epi32(word);
 }
 
+INLINE uint16_t half_at(const uint8_t *p)
+{
+	uint16_t bits;
+
+	memcpy(&bits, p, sizeof(bits));
+	return bits;
+}
+
+/* Scales of blocks of 8 lines, times a power of two: exact. */
+INLINE __m256 scales8(const uint8_t *p, ptrdiff_t stride, float factor)
+{
+	uint16_t h[8];
+
+	UNROLL for (int i = 0; i < 8; i++)
+		h[i] = half_at(p + i * stride);
+	return _mm256_mul_ps(_mm256_set1_ps(factor), _mm256_cvtph_ps(
+		_mm_setr_epi16((int16_t)h[0], (int16_t)h[1], (int16_t)h[2],
+			       (int16_t)h[3], (int16_t)h[4], (int16_t)h[5],
+			       (int16_t)h[6], (int16_t)h[7])));
+}
+
 /* Transpose 8 x 8 words in registers. */
 INLINE void transpose8(__m256i v[8])
 {

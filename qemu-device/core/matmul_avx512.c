@@ -134,6 +134,54 @@ DEFINE_TILE(tile_s16, TARGET, S32, DOT_S16)
 DEFINE_TILE(tile_s8, TARGET_VNNI, S32, DOT_S8)
 DEFINE_TILE(tile_bf16, TARGET_BF16, F32, DOT_BF16)
 
+/* Sums of a block, as of pairs, then its scales; the lines go on from @acc. */
+INLINE void tile_block(const struct loom_matmul_tile *t, size_t g,
+		       const unsigned int lines)
+{
+	const uint8_t *a = t->a + 4 * g, *end = a + 4 * 16;
+	const uint32_t *b = t->b + g * NR;
+	uint32_t *acc = t->acc;
+	v16u c[MR][4];
+
+	UNROLL for (unsigned int i = 0; i < lines; i++)
+		UNROLL for (unsigned int j = 0; j < 4; j++)
+			c[i][j] = S32_ZERO();
+	for (; a < end; a += 4, b += NR) {
+		__m512i x, y[4];
+
+		UNROLL for (unsigned int j = 0; j < 4; j++)
+			y[j] = load(b + 16 * j);
+		UNROLL for (unsigned int i = 0; i < lines; i++) {
+			x = broadcast(a + i * t->a_stride);
+			UNROLL for (unsigned int j = 0; j < 4; j++)
+				c[i][j] = DOT_S16(c[i][j], x, y[j]);
+		}
+	}
+	UNROLL for (unsigned int i = 0; i < lines; i++, acc += NR) {
+		__m512 x = _mm512_castsi512_ps(broadcast(a + i * t->a_stride));
+
+		UNROLL for (unsigned int j = 0; j < 4; j++)
+			F32_STORE(acc + 16 * j, _mm512_fmadd_ps(
+				_mm512_mul_ps(x, F32_LOAD(b + 16 * j)),
+				_mm512_cvtepi32_ps((__m512i)c[i][j]),
+				F32_LOAD(acc + 16 * j)));
+	}
+}
+
+TARGET static void tile_blocks(const struct loom_matmul_tile *t)
+{
+	for (size_t g = 0; g < t->groups; g += LOOM_MATMUL_BLOCK_GROUPS) {
+		switch (t->lines) {
+		case 1: tile_block(t, g, 1); break;
+		case 2: tile_block(t, g, 2); break;
+		case 3: tile_block(t, g, 3); break;
+		case 4: tile_block(t, g, 4); break;
+		case 5: tile_block(t, g, 5); break;
+		default: tile_block(t, g, 6); break;
+		}
+	}
+}
+
 /*
  * One step with sums whose order, rounding and flushing matter, and what Loom
  * defines to come out.  An instruction set says little about such things, so
@@ -736,6 +784,10 @@ TARGET static void finish_int(const struct loom_matmul_row *row)
 	.rows = rows_of_pairs, .row_types = 1u << LOOM_TYPE_BF16,	\
 	.finish = finish_float,						\
 }
+#define PATH_BLOCK {							\
+	LOOM_MATMUL_AVX2_BLOCKS, .tile = tile_blocks,			\
+	.finish = finish_float,						\
+}
 #define PATH_S16 {							\
 	.elem = 2, .convert = s8_to_s16, .tile = tile_s16,		\
 	.finish = finish_int,						\
@@ -755,6 +807,7 @@ const struct loom_matmul_kernels loom_matmul_##set = {			\
 		[LOOM_MATMUL_SEQ] = PATH_F32,				\
 		[LOOM_MATMUL_PAIR] = pair,				\
 		[LOOM_MATMUL_INT] = integer,				\
+		[LOOM_MATMUL_BLOCK] = PATH_BLOCK,			\
 	},								\
 	.interleave = interleave,					\
 	.transpose = transpose,						\

@@ -39,6 +39,8 @@ enum loom_matmul_class loom_matmul_class_of(uint32_t type)
 		return LOOM_MATMUL_PAIR;
 	case LOOM_TYPE_I8:
 		return LOOM_MATMUL_INT;
+	case LOOM_TYPE_Q8_0:
+		return LOOM_MATMUL_BLOCK;
 	default:
 		return LOOM_MATMUL_CLASSES;
 	}
@@ -56,8 +58,8 @@ static bool is_block(uint32_t type)
 
 static bool b_type_fits(uint32_t a_type, uint32_t b_type)
 {
-	if (a_type == LOOM_TYPE_F32 && is_block(b_type))
-		return true;
+	if (is_block(b_type))
+		return a_type == LOOM_TYPE_F32 || a_type == LOOM_TYPE_Q8_0;
 	return a_type == b_type || (is_f8(a_type) && is_f8(b_type));
 }
 
@@ -101,14 +103,17 @@ static int check_values(struct loom_exec *ex, const struct loom_cmd_matmul *cmd)
 	}
 	if (cmd->c_type == LOOM_TYPE_NONE && cmd->c)
 		return loom_fail(ex, LOOM_ERR_CMD_FIELD, FIELD(c));
+	if (is_block(cmd->a_type) && cmd->a_stride[1])
+		return loom_fail(ex, LOOM_ERR_CMD_FIELD, FIELD(a_stride) + 8);
 	if (is_block(cmd->b_type) && cmd->b_stride[0])
 		return loom_fail(ex, LOOM_ERR_CMD_FIELD, FIELD(b_stride));
 	return 0;
 }
 
+/* @along: which dimension blocks run along, if the type has them */
 static void init_tensor(struct tensor *t, const struct loom_cmd_matmul *cmd,
 			uint32_t type, uint64_t va, const __s64 stride[4],
-			uint32_t rows, uint32_t cols)
+			uint32_t rows, uint32_t cols, int along)
 {
 	t->present = true;
 	t->type = type;
@@ -120,8 +125,8 @@ static void init_tensor(struct tensor *t, const struct loom_cmd_matmul *cmd,
 	t->extent[0] = rows;
 	t->extent[1] = cols;
 	if (t->block > 1) {
-		t->bytes = rows / t->block * t->size;
-		t->extent[0] = rows > 0;
+		t->bytes = t->extent[along] / t->block * t->size;
+		t->extent[along] = t->extent[along] > 0;
 	}
 	for (int i = 0; i < 4; i++)
 		t->stride[i] = stride[i];
@@ -133,21 +138,21 @@ static void init_tensors(struct tensor t[OPERANDS],
 			 const struct loom_cmd_matmul *cmd)
 {
 	init_tensor(&t[OPERAND_A], cmd, cmd->a_type, cmd->a, cmd->a_stride,
-		    cmd->m, cmd->k);
+		    cmd->m, cmd->k, 1);
 	t[OPERAND_A].field = FIELD(a);
 	t[OPERAND_A].stride_field = FIELD(a_stride);
 	init_tensor(&t[OPERAND_B], cmd, cmd->b_type, cmd->b, cmd->b_stride,
-		    cmd->k, cmd->n);
+		    cmd->k, cmd->n, 0);
 	t[OPERAND_B].field = FIELD(b);
 	t[OPERAND_B].stride_field = FIELD(b_stride);
 	if (cmd->c_type != LOOM_TYPE_NONE) {
 		init_tensor(&t[OPERAND_C], cmd, cmd->c_type, cmd->c,
-			    cmd->c_stride, cmd->m, cmd->n);
+			    cmd->c_stride, cmd->m, cmd->n, 0);
 		t[OPERAND_C].field = FIELD(c);
 		t[OPERAND_C].stride_field = FIELD(c_stride);
 	}
 	init_tensor(&t[OPERAND_D], cmd, cmd->d_type, cmd->d, cmd->d_stride,
-		    cmd->m, cmd->n);
+		    cmd->m, cmd->n, 0);
 	t[OPERAND_D].field = FIELD(d);
 	t[OPERAND_D].stride_field = FIELD(d_stride);
 }

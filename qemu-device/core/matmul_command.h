@@ -28,7 +28,7 @@ struct tensor {
 	uint64_t va;
 	/** @field: offset of the address in the command */
 	uint32_t field;
-	/** @extent: elements per dimension; a column of blocks is one */
+	/** @extent: elements per dimension; the blocks of a line are one */
 	uint64_t extent[4];
 	/** @stride: bytes per dimension */
 	int64_t stride[4];

@@ -133,6 +133,34 @@ static void portable_s16_tile(const struct loom_matmul_tile *t)
 	}
 }
 
+/* Scales of f16 have a product that is exact and not tiny, and so are the sums. */
+static void portable_block_line(const uint8_t *a, const uint32_t *b,
+				uint32_t *acc)
+{
+	int32_t sum[PORTABLE_NR] = { 0 };
+	uint32_t word;
+
+	for (size_t g = 0; g < LOOM_MATMUL_BLOCK_GROUPS - 1; g++, a += 4) {
+		memcpy(&word, a, sizeof(word));
+		for (size_t j = 0; j < PORTABLE_NR; j++)
+			sum[j] += s16_dot(word, *b++);
+	}
+	memcpy(&word, a, sizeof(word));
+	for (size_t j = 0; j < PORTABLE_NR; j++)
+		acc[j] = to_bits(fmaf(from_bits(word) * from_bits(*b++),
+				      (float)sum[j], from_bits(acc[j])));
+}
+
+static void portable_block_tile(const struct loom_matmul_tile *t)
+{
+	for (size_t g = 0; g < t->groups; g += LOOM_MATMUL_BLOCK_GROUPS) {
+		for (unsigned int i = 0; i < t->lines; i++)
+			portable_block_line(t->a + i * t->a_stride + 4 * g,
+					    t->b + g * PORTABLE_NR,
+					    t->acc + i * PORTABLE_NR);
+	}
+}
+
 static void portable_finish_float(const struct loom_matmul_row *row)
 {
 	float out[PORTABLE_NR];
@@ -199,22 +227,22 @@ void loom_matmul_c_transpose(const uint8_t *src, size_t src_stride,
 	}
 }
 
+/* Element @i of the block whose elements start at @p, without its scale. */
+static int block_value(uint32_t type, const uint8_t *p, int i)
+{
+	if (type == LOOM_TYPE_Q8_0)
+		return (int8_t)p[i];
+	return (i < 16 ? p[i] & 15 : p[i - 16] >> 4) - 8;
+}
+
 /* The products are exact: 11 bits by 8. */
 static void dequantise(uint32_t type, const uint8_t *block, float *dst)
 {
 	float scale;
 
 	loom_to_f32(LOOM_TYPE_F16, block, &scale, 1);
-	block += 2;
-	if (type == LOOM_TYPE_Q8_0) {
-		for (int i = 0; i < 32; i++)
-			dst[i] = scale * (float)(int8_t)block[i];
-		return;
-	}
-	for (int i = 0; i < 16; i++) {
-		dst[i] = scale * (float)((block[i] & 15) - 8);
-		dst[i + 16] = scale * (float)((block[i] >> 4) - 8);
-	}
+	for (int i = 0; i < 32; i++)
+		dst[i] = scale * (float)block_value(type, block + 2, i);
 }
 
 void loom_matmul_c_to_f32(uint32_t type, const void *src, void *dst, size_t n)
@@ -240,6 +268,23 @@ void loom_matmul_c_to_s16(uint32_t type, const void *src, void *dst, size_t n)
 	(void)type;
 	for (size_t i = 0; i < n; i++)
 		out[i] = in[i];
+}
+
+void loom_matmul_c_blocks(uint32_t type, const void *src, void *dst, size_t n)
+{
+	const uint8_t *in = src;
+	uint8_t *out = dst;
+	int16_t value[32];
+	float scale;
+
+	for (; n; n -= 32, in += type == LOOM_TYPE_Q8_0 ? 34 : 18) {
+		loom_to_f32(LOOM_TYPE_F16, in, &scale, 1);
+		for (int i = 0; i < 32; i++)
+			value[i] = (int16_t)block_value(type, in + 2, i);
+		memcpy(out, value, sizeof(value));
+		memcpy(out + sizeof(value), &scale, sizeof(scale));
+		out += 4 * LOOM_MATMUL_BLOCK_GROUPS;
+	}
 }
 
 void loom_matmul_c_finish_int(const struct loom_matmul_row *row)
@@ -278,6 +323,13 @@ static const struct loom_matmul_kernels portable = {
 			.convert = loom_matmul_c_to_s16,
 			.tile = portable_s16_tile,
 			.finish = loom_matmul_c_finish_int,
+		},
+		[LOOM_MATMUL_BLOCK] = {
+			.elem = 2,
+			.scaled = true,
+			.convert = loom_matmul_c_blocks,
+			.tile = portable_block_tile,
+			.finish = portable_finish_float,
 		},
 	},
 	.interleave = loom_matmul_c_interleave16,

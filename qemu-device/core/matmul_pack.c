@@ -162,7 +162,7 @@ static void pack_line(const struct loom_matmul_path *path, bool native,
 		path->convert(type, src, dst, n);
 	if (path->swap)
 		swap_pairs(dst, n);
-	else
+	else if (!path->scaled)
 		memset(dst + used, 0, 4 * loom_matmul_groups(path, n) - used);
 }
 

@@ -488,6 +488,34 @@ START_TEST(test_matmul_takes_transposed_blocks)
 }
 END_TEST
 
+START_TEST(test_matmul_multiplies_blocks_by_blocks)
+{
+	struct accel_tensor a = t_new(LOOM_TYPE_Q8_0, 64, 3, 1, 1);
+	struct accel_tensor w = t_new(LOOM_TYPE_Q8_0, 64, 4, 1, 1);
+	struct accel_tensor b = accel_tensor_transpose(&w);
+	struct accel_tensor d = t_new(F32, 4, 3, 1, 1);
+	struct accel_tensor at = accel_tensor_transpose(&a);
+	uint32_t i[4] = { 0 }, k;
+	double want;
+
+	for (k = 0; k < 4; k++)
+		put_q8_0(&w, k);
+	for (k = 0; k < 3; k++)
+		put_q8_0(&a, k);
+	t_run(accel_op_matmul(cb, &d, &a, &b, NULL, 1));
+	do {
+		for (want = 0, k = 0; k < 64; k++)
+			want += 0.25 * (int8_t)(k * 5 + i[1] * 11) *
+				(int8_t)(k * 5 + i[0] * 11);
+		t_near(&d, i, want);
+	} while (t_next(i, d.dim));
+	at.dim[0] = 64;
+	at.dim[1] = 3;
+	t_refused(accel_op_matmul(cb, &d, &at, &b, NULL, 1), "q8_0",
+		  "along k");
+}
+END_TEST
+
 /* ------------------------------------------------------------ element-wise */
 
 typedef int map1_fn(struct accel_cmdbuf *, const struct accel_tensor *,
@@ -1093,6 +1121,7 @@ static void add_matmul_tests(Suite *suite)
 	tcase_add_test(tc, test_matmul_batches_broadcast);
 	tcase_add_test(tc, test_matmul_of_integers_is_exact);
 	tcase_add_test(tc, test_matmul_takes_transposed_blocks);
+	tcase_add_test(tc, test_matmul_multiplies_blocks_by_blocks);
 }
 
 static void add_map_tests(Suite *suite)

@@ -32,6 +32,8 @@ static const struct type types[] = {
 	{ "f32", LOOM_TYPE_F32, LOOM_TYPE_F32, LOOM_TYPE_F32 },
 	{ "q8_0", LOOM_TYPE_F32, LOOM_TYPE_Q8_0, LOOM_TYPE_F32 },
 	{ "q4_0", LOOM_TYPE_F32, LOOM_TYPE_Q4_0, LOOM_TYPE_F32 },
+	{ "q8_0xq8_0", LOOM_TYPE_Q8_0, LOOM_TYPE_Q8_0, LOOM_TYPE_F32 },
+	{ "q8_0xq4_0", LOOM_TYPE_Q8_0, LOOM_TYPE_Q4_0, LOOM_TYPE_F32 },
 };
 
 static const uint32_t shapes[][3] = {
@@ -97,7 +99,7 @@ static struct loom_cmd_matmul make_cmd(struct t_card *card,
 	cmd.a = alloc_random(card, t->a, (uint64_t)cmd.m * cmd.k);
 	cmd.b = alloc_random(card, t->b, (uint64_t)cmd.n * cmd.k);
 	cmd.d = alloc_random(card, t->d, (uint64_t)cmd.m * cmd.n);
-	cmd.a_stride[0] = (int64_t)cmd.k * loom_type_size(t->a);
+	cmd.a_stride[0] = (int64_t)(cmd.k * bytes32(t->a) / 32);
 	cmd.a_stride[1] = loom_type_size(t->a);
 	cmd.b_stride[0] = transposed ? size : size * cmd.n;
 	cmd.b_stride[1] = transposed ? size * cmd.k : size;
@@ -140,7 +142,7 @@ static void run(const struct type *t, const uint32_t shape[3])
 						      transposed);
 		double time = best_time(card, &cmd);
 
-		printf("%-8s %-8s %5u x %5u x %5u %-3s %9.1f us %8.1f GOP/s\n",
+		printf("%-8s %-9s %5u x %5u x %5u %-3s %9.1f us %8.1f GOP/s\n",
 		       kernels->name, t->name, shape[0], shape[1], shape[2],
 		       transposed ? "B^T" : "B", 1e6 * time,
 		       2e-9 * shape[0] * shape[1] * shape[2] / time);

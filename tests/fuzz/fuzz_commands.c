@@ -211,6 +211,8 @@ static void pick_matmul_types(struct fuzz_in *in, struct loom_cmd_matmul *cmd)
 		{ LOOM_TYPE_I8, LOOM_TYPE_I8 },
 		{ LOOM_TYPE_F32, LOOM_TYPE_Q8_0 },
 		{ LOOM_TYPE_F32, LOOM_TYPE_Q4_0 },
+		{ LOOM_TYPE_Q8_0, LOOM_TYPE_Q8_0 },
+		{ LOOM_TYPE_Q8_0, LOOM_TYPE_Q4_0 },
 	};
 	uint8_t sel = fuzz_u8(in), out = fuzz_u8(in);
 
@@ -269,6 +271,10 @@ static size_t make_matmul(struct fuzz_in *in, uint8_t *buf)
 	if (cmd.c_type)
 		pick_matrix(in, &cmd.c, cmd.c_stride, cmd.c_type,
 			    (uint32_t[]) { cmd.n, cmd.m, dim[3], dim[4] });
+	if (cmd.a_type == LOOM_TYPE_Q8_0) {
+		cmd.a_stride[1] = 0;
+		cmd.a_stride[0] = 34 * (__s64)(cmd.k / 32);
+	}
 	if (cmd.b_type >= LOOM_TYPE_Q8_0) {
 		cmd.b_stride[0] = 0;
 		cmd.b_stride[1] = (cmd.b_type == LOOM_TYPE_Q8_0 ? 34 : 18) *

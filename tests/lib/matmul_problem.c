@@ -92,7 +92,7 @@ bool t_is_block(uint32_t type)
 	return type == LOOM_TYPE_Q8_0 || type == LOOM_TYPE_Q4_0;
 }
 
-/* Bytes of an element; of a whole column for blocks. */
+/* Bytes of an element; of a whole line for blocks. */
 static size_t element_bytes(uint32_t type, uint32_t k)
 {
 	if (t_is_block(type))
@@ -207,7 +207,7 @@ static void random_strides(struct t_operand *op, size_t bytes, bool plain,
 		if (!plain && t_below(4) == 0)
 			next += (int64_t)(align * t_below(5));
 		op->stride[d] = next;
-		if (t_is_block(op->type) && d == 0)
+		if (t_is_block(op->type) && d == op->along)
 			op->stride[d] = 0;
 		else if (!plain && may_repeat && t_below(8) == 0)
 			op->stride[d] = 0;
@@ -253,8 +253,11 @@ static void init_operand(struct t_problem *p, int which, uint32_t type,
 	struct t_operand *op = &p->op[which];
 
 	op->type = type;
-	op->extent[0] = t_is_block(type) ? 1 : rows;
+	op->along = which == A;
+	op->extent[0] = rows;
 	op->extent[1] = cols;
+	if (t_is_block(type))
+		op->extent[op->along] = 1;
 	op->extent[2] = p->cmd.batch[0];
 	op->extent[3] = p->cmd.batch[1];
 }
@@ -370,10 +373,32 @@ static uint32_t ref_sum(const struct t_problem *p, uint32_t i, uint32_t j,
 	return acc;
 }
 
+/* From block to block: the product of the scales times an integer. */
+static uint32_t ref_sum_blocks(const struct t_problem *p, uint32_t i,
+			       uint32_t j, const uint32_t b[2])
+{
+	const struct t_operand *x = &p->op[A], *y = &p->op[B];
+	const uint8_t *a = at(x, i, 0, b), *w = at(y, 0, j, b);
+	uint32_t acc = 0, scale;
+
+	for (uint32_t k = 0; k < p->cmd.k; k += 32) {
+		int sum = 0;
+
+		for (uint32_t e = k; e < k + 32; e++)
+			sum += t_ref_block_value(x->type, a, e) *
+			       t_ref_block_value(y->type, w, e);
+		scale = t_ref_mul(t_ref_block_scale(x->type, a, k),
+				  t_ref_block_scale(y->type, w, k));
+		acc = t_ref_fma(scale, t_bits((float)sum), acc);
+	}
+	return acc;
+}
+
 static void ref_float(const struct t_problem *p, uint32_t i, uint32_t j,
 		      const uint32_t b[2])
 {
-	uint32_t t = ref_sum(p, i, j, b);
+	uint32_t t = t_is_block(p->cmd.a_type) ? ref_sum_blocks(p, i, j, b) :
+						 ref_sum(p, i, j, b);
 
 	if (p->cmd.alpha != ALPHA_ONE)
 		t = t_ref_mul(p->cmd.alpha, t);
@@ -500,6 +525,8 @@ const uint32_t t_type_pair[T_NUM_PAIRS][2] = {
 	{ LOOM_TYPE_F32, LOOM_TYPE_F32 },
 	{ LOOM_TYPE_F32, LOOM_TYPE_Q8_0 },
 	{ LOOM_TYPE_F32, LOOM_TYPE_Q4_0 },
+	{ LOOM_TYPE_Q8_0, LOOM_TYPE_Q8_0 },
+	{ LOOM_TYPE_Q8_0, LOOM_TYPE_Q4_0 },
 };
 
 static const uint32_t float_out[] = {

@@ -27,6 +27,8 @@ enum placing {
 /** struct t_operand - a tensor on the card and a copy of it here */
 struct t_operand {
 	uint32_t type;
+	/** @along: the dimension that blocks run along, if it has them */
+	int along;
 	uint64_t extent[4];
 	int64_t stride[4];
 	/** @first: offset of element 0 in @bytes */
@@ -70,7 +72,7 @@ struct t_matmul_set {
 };
 
 /* Pairs of types of A and B: all there is to multiply. */
-#define T_NUM_PAIRS	10
+#define T_NUM_PAIRS	12
 extern const uint32_t t_type_pair[T_NUM_PAIRS][2];
 
 extern const struct loom_matmul_kernels *t_kernels;

@@ -194,20 +194,30 @@ uint32_t t_ref_load(uint32_t type, const uint8_t *p)
 	}
 }
 
-/* Element @k of a column of blocks. */
-uint32_t t_ref_load_block(uint32_t type, const uint8_t *column, uint32_t k)
+static const uint8_t *block_of(uint32_t type, const uint8_t *line, uint32_t k)
 {
-	const uint8_t *block = column +
-			       k / 32 * (type == LOOM_TYPE_Q8_0 ? 34 : 18);
-	float scale = t_float(t_ref_load(LOOM_TYPE_F16, block));
-	int i = k % 32, value;
+	return line + k / 32 * (type == LOOM_TYPE_Q8_0 ? 34 : 18);
+}
+
+uint32_t t_ref_block_scale(uint32_t type, const uint8_t *line, uint32_t k)
+{
+	return t_ref_load(LOOM_TYPE_F16, block_of(type, line, k));
+}
+
+int t_ref_block_value(uint32_t type, const uint8_t *line, uint32_t k)
+{
+	const uint8_t *value = block_of(type, line, k) + 2;
+	uint32_t i = k % 32;
 
 	if (type == LOOM_TYPE_Q8_0)
-		value = (int8_t)block[2 + i];
-	else
-		value = (i < 16 ? block[2 + i] & 15 : block[2 + i - 16] >> 4) -
-			8;
-	return t_bits(scale * (float)value);
+		return (int8_t)value[i];
+	return (i < 16 ? value[i] & 15 : value[i - 16] >> 4) - 8;
+}
+
+uint32_t t_ref_load_block(uint32_t type, const uint8_t *line, uint32_t k)
+{
+	return t_bits(t_float(t_ref_block_scale(type, line, k)) *
+		      (float)t_ref_block_value(type, line, k));
 }
 
 static uint16_t to_f16(uint32_t bits)

@@ -18,8 +18,12 @@ uint32_t t_ref_mul(uint32_t a, uint32_t b);
 
 /** t_ref_load() - the element of a float type at @p, widened */
 uint32_t t_ref_load(uint32_t type, const uint8_t *p);
-/** t_ref_load_block() - element @k of a column of blocks at @column */
-uint32_t t_ref_load_block(uint32_t type, const uint8_t *column, uint32_t k);
+/** t_ref_block_scale() - scale of element @k of a line of blocks, widened */
+uint32_t t_ref_block_scale(uint32_t type, const uint8_t *line, uint32_t k);
+/** t_ref_block_value() - the integer that the scale multiplies */
+int t_ref_block_value(uint32_t type, const uint8_t *line, uint32_t k);
+/** t_ref_load_block() - element @k itself */
+uint32_t t_ref_load_block(uint32_t type, const uint8_t *line, uint32_t k);
 /** t_ref_store() - narrow to F32, F16 or BF16 at @p */
 void t_ref_store(uint32_t type, uint32_t bits, uint8_t *p);
 

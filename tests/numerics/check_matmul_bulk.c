@@ -191,6 +191,7 @@ static struct t_options long_options(int pair)
 static const char *const kind_name[T_NUM_PAIRS] = {
 	"int8", "bf16", "fp8 E4M3", "fp8 E5M2", "fp8 E4M3 x E5M2",
 	"fp8 E5M2 x E4M3", "fp16", "fp32", "fp32 x Q8_0", "fp32 x Q4_0",
+	"Q8_0", "Q8_0 x Q4_0",
 };
 
 static void print_sets(void)

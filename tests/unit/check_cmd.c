@@ -143,6 +143,8 @@ static void record_matmul(void)
 		{ LOOM_TYPE_F32, LOOM_TYPE_F32, LOOM_TYPE_F32 },
 		{ LOOM_TYPE_F32, LOOM_TYPE_Q8_0, LOOM_TYPE_F32 },
 		{ LOOM_TYPE_F32, LOOM_TYPE_Q4_0, LOOM_TYPE_BF16 },
+		{ LOOM_TYPE_Q8_0, LOOM_TYPE_Q8_0, LOOM_TYPE_F32 },
+		{ LOOM_TYPE_Q8_0, LOOM_TYPE_Q4_0, LOOM_TYPE_F16 },
 	};
 	uint32_t kind = below(ARRAY_SIZE(kinds));
 	struct loom_cmd_matmul c = {
@@ -160,6 +162,8 @@ static void record_matmul(void)
 	strides(c.d_stride, 4);
 	if (kind >= 5)
 		c.b_stride[0] = 0;
+	if (kind >= 7)
+		c.a_stride[1] = 0;
 	if (c.c_type) {
 		c.c = address();
 		strides(c.c_stride, 4);

@@ -169,6 +169,39 @@ START_TEST(test_int8_sums_wrap)
 }
 END_TEST
 
+/* All -128 (or -8): the largest sum that a block can have. */
+START_TEST(test_blocks_of_the_most_negative_values)
+{
+	struct t_options o = t_plain_options(10 + _i);
+	struct t_card *card = t_matmul_card(128);
+	int32_t sum = 32 * 128 * (_i ? 8 : 128), lines;
+	struct t_problem *p;
+	float d;
+
+	o.n = 67;
+	o.k = 64;
+	for (lines = 1; lines < 9; lines += 3) {
+		o.m = (uint32_t)lines;
+		p = t_make_problem(card, &o);
+		memset(p->op[A].bytes, 0x80, p->op[A].size);
+		memset(p->op[B].bytes, _i ? 0 : 0x80, p->op[B].size);
+		/* Scales of 1.0 */
+		for (size_t i = p->op[A].first; i + 1 < p->op[A].size; i += 34)
+			memcpy(p->op[A].bytes + i, "\0\x3c", 2);
+		for (size_t i = p->op[B].first; i + 1 < p->op[B].size;
+		     i += _i ? 18 : 34)
+			memcpy(p->op[B].bytes + i, "\0\x3c", 2);
+		t_copy_pages(card, &p->op[A], p->op[A].bytes, true);
+		t_copy_pages(card, &p->op[B], p->op[B].bytes, true);
+		t_check_problem(p);
+		memcpy(&d, p->op[D].bytes + p->op[D].first, sizeof(d));
+		ck_assert_float_eq(d, 2 * (float)sum);
+		t_free_problem(p);
+	}
+	t_card_destroy(card);
+}
+END_TEST
+
 START_TEST(test_without_k_the_result_is_c)
 {
 	struct t_options o = t_plain_options(_i);
@@ -311,7 +344,10 @@ static const struct mistake {
 	{ 1, SET(1, a_type, LOOM_TYPE_NONE), LOOM_ERR_CMD_TYPE, FIELD(a_type) },
 	{ 1, SET(1, a_type, LOOM_TYPE_U8), LOOM_ERR_CMD_TYPE, FIELD(a_type) },
 	{ 1, SET(1, a_type, 0xff), LOOM_ERR_CMD_TYPE, FIELD(a_type) },
-	{ 8, SET(1, a_type, LOOM_TYPE_Q8_0), LOOM_ERR_CMD_TYPE, FIELD(a_type) },
+	{ 8, SET(1, a_type, LOOM_TYPE_Q4_0), LOOM_ERR_CMD_TYPE, FIELD(a_type) },
+	{ 10, SET(1, b_type, LOOM_TYPE_F32), LOOM_ERR_CMD_TYPE, FIELD(b_type) },
+	{ 10, SET(1, c_type, LOOM_TYPE_I32), LOOM_ERR_CMD_TYPE, FIELD(c_type) },
+	{ 10, SET(1, d_type, LOOM_TYPE_I32), LOOM_ERR_CMD_TYPE, FIELD(d_type) },
 	{ 1, SET(1, b_type, LOOM_TYPE_F32), LOOM_ERR_CMD_TYPE, FIELD(b_type) },
 	{ 6, SET(1, b_type, LOOM_TYPE_Q4_0), LOOM_ERR_CMD_TYPE, FIELD(b_type) },
 	{ 2, SET(1, b_type, LOOM_TYPE_BF16), LOOM_ERR_CMD_TYPE, FIELD(b_type) },
@@ -326,13 +362,20 @@ static const struct mistake {
 	{ 1, SET(4, n, BEYOND), LOOM_ERR_CMD_FIELD, FIELD(n) },
 	{ 1, SET(4, k, BEYOND), LOOM_ERR_CMD_FIELD, FIELD(k) },
 	{ 8, SET(4, k, 33), LOOM_ERR_CMD_FIELD, FIELD(k) },
+	{ 11, SET(4, k, 48), LOOM_ERR_CMD_FIELD, FIELD(k) },
 	{ 1, SET(4, batch[0], BEYOND), LOOM_ERR_CMD_FIELD, FIELD(batch[0]) },
 	{ 1, SET(4, batch[1], BEYOND), LOOM_ERR_CMD_FIELD, FIELD(batch[1]) },
 	{ 1, SET(8, c, 64), LOOM_ERR_CMD_FIELD, FIELD(c) },
 	{ 8, SET(8, b_stride[0], 34), LOOM_ERR_CMD_FIELD, FIELD(b_stride) },
+	{ 11, SET(8, b_stride[0], 18), LOOM_ERR_CMD_FIELD, FIELD(b_stride) },
+	{ 10, SET(8, a_stride[1], 34), LOOM_ERR_CMD_FIELD,
+	  FIELD(a_stride[1]) },
 	{ 1, SET(8, a, 0x100001), LOOM_ERR_CMD_ALIGN, FIELD(a) },
 	{ 7, SET(8, b, 0x100002), LOOM_ERR_CMD_ALIGN, FIELD(b) },
 	{ 8, SET(8, b, 0x100001), LOOM_ERR_CMD_ALIGN, FIELD(b) },
+	{ 10, SET(8, a, 0x100001), LOOM_ERR_CMD_ALIGN, FIELD(a) },
+	{ 10, SET(8, a_stride[0], 35), LOOM_ERR_CMD_ALIGN, FIELD(a_stride[0]) },
+	{ 10, SET(8, a_stride[0], 1ull << 46), LOOM_ERR_CMD_RANGE, FIELD(a) },
 	{ 1, SET(8, d, 0x100002), LOOM_ERR_CMD_ALIGN, FIELD(d) },
 	{ 1, SET(8, a_stride[0], 3), LOOM_ERR_CMD_ALIGN, FIELD(a_stride[0]) },
 	{ 1, SET(8, a_stride[3], -1ull), LOOM_ERR_CMD_ALIGN,
@@ -547,6 +590,8 @@ static Suite *matmul_suite(void)
 	tcase_add_test(numbers,
 		       test_long_sums_with_many_lines_match_the_reference);
 	tcase_add_test(numbers, test_int8_sums_wrap);
+	tcase_add_loop_test(numbers,
+			    test_blocks_of_the_most_negative_values, 0, 2);
 	tcase_add_loop_test(numbers, test_without_k_the_result_is_c, 0,
 			    T_NUM_PAIRS);
 	tcase_add_test(numbers, test_empty_problem_touches_nothing);

@@ -45,7 +45,7 @@ typedef int64_t __s64;
 #define LOOM_OP_VECTOR			0x30
 #define LOOM_OP_LINK			0x40	/* reserved */
 
-/* Data types.  The block types exist only as B of a MATMUL. */
+/* Data types.  The block types exist only as operands of a MATMUL. */
 #define LOOM_TYPE_NONE			0
 #define LOOM_TYPE_F32			1
 #define LOOM_TYPE_F16			2	/* IEEE binary16 */
@@ -198,10 +198,12 @@ struct loom_cmd_copy {
  *   F8*, F8*        fp32         F32, F16, BF16
  *   F16, F16        fp32         F32, F16, BF16
  *   F32, F32        fp32         F32, F16, BF16   (a quarter of the rate)
- *   F32, Q8_0/Q4_0  fp32         F32, F16, BF16
+ *   F32, Q8_0/Q4_0  fp32         F32, F16, BF16   (a quarter of the rate)
+ *   Q8_0, Q8_0/Q4_0 int32, fp32  F32, F16, BF16
  *
- * Block types: b_stride[0] must be 0 and blocks run along k; column j starts
- * at b + j*b_stride[1], 2-byte aligned; k must be a multiple of 32.
+ * Block types: blocks run along k, whose stride, b_stride[0] or a_stride[1],
+ * must be 0; column j of B starts at b + j*b_stride[1], row i of A at
+ * a + i*a_stride[0], 2-byte aligned; k must be a multiple of 32.
  *
  * The order of additions is architecture; Documentation/numerics.rst.
  */

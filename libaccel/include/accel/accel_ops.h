@@ -156,7 +156,8 @@ int accel_op_set_rows(struct accel_cmdbuf *cb, const struct accel_tensor *dst,
  * Batch extents of @a, @b and @c, and n and m of @c (a bias), may be 1 where
  * @d has more.  For A x B' pass accel_tensor_transpose() of B'.  Types are
  * those of struct loom_cmd_matmul; a block type is possible for the transpose
- * of a contiguous @b { k, n }, as weights are usually kept.
+ * of a contiguous @b { k, n }, as weights are usually kept, and @a may be q8_0
+ * { k, m } then.
  *
  * Query heads that share key heads (8 and 4, say) are extents { 2, 4 } of one
  * and { 1, 4 } of the other: reshape or view before the call.
