@@ -6,12 +6,15 @@
  * is one program over all rows that reads a lane's partner by index and writes
  * to a second copy.  Indices are kept as f32, exact below 2^24, and decide
  * between equal keys.
+ *
+ * TOP_K sorts no more than it needs: runs of k, then of every two runs the better
+ * half, until one is left.
  */
 #include <string.h>
 
 #include "ops.h"
 
-#define MAX_ROW		(1u << 17)
+#define MAX_ROW		(1u << 20)
 
 /** struct pairs - keys and indices of all rows */
 struct pairs {
@@ -133,40 +136,138 @@ static int store(struct emit *e, const struct accel_tensor *dst,
 	return op_emit(&op, e->cb, &prog, NULL);
 }
 
-static int sort(struct emit *e, const struct gg_tensor *t, bool descending)
+/* Of each two runs, one up and one down, the lesser half: a run that is to be merged. */
+static int halve(struct emit *e, const struct pairs *to,
+		 const struct pairs *from, uint32_t run)
 {
-	const struct accel_tensor dst = emit_view(t), src = emit_view(t->src[0]);
-	uint32_t dim[4], block, distance, n = 1;
-	struct pairs a, b, swap;
+	static struct op_program prog = { .source =
+		".operand key index from_key from_index\n"
+		".param run below\n"
+		"param s0, run\n"
+		"param s1, below           ; run - 1\n"
+		"loop\n"
+		"  lane v0\n"
+		"  and  v1, v0, s1\n"
+		"  isub v1, v0, v1         ; where the run starts\n"
+		"  iadd v0, v0, v1         ; the first of two\n"
+		"  iadd v1, v0, s0\n"
+		"  ldx  v2, v0, from_key\n"
+		"  ldx  v3, v1, from_key\n"
+		"  ldx  v4, v0, from_index\n"
+		"  ldx  v5, v1, from_index\n"
+		"  flt  v6, v3, v2\n"
+		"  feq  v7, v3, v2\n"
+		"  flt  v8, v5, v4\n"
+		"  and  v7, v7, v8\n"
+		"  or   v6, v6, v7\n"
+		"  sel  v2, v6, v3, v2\n"
+		"  sel  v4, v6, v5, v4\n"
+		"  st   key, v2\n"
+		"  st   index, v4\n"
+		"end\n"
+	};
+	const uint32_t params[] = { run, run - 1 };
+	struct op op;
+
+	op_begin(&op, "sort", &to->key);
+	op_write(&op, "key", &to->key);
+	op_write(&op, "index", &to->index);
+	add_indexed(&op, &from->key);
+	add_indexed(&op, &from->index);
+	return op_emit(&op, e->cb, &prog, params);
+}
+
+/** struct sorter - pairs, and as many where the next step puts them */
+struct sorter {
+	struct pairs now, next;
+	/** @n: elements of a row, a power of two */
+	uint32_t n;
+};
+
+static void swap(struct sorter *s)
+{
+	struct pairs now = s->now;
+
+	s->now = s->next;
+	s->next = now;
+}
+
+/* Load all keys of a row, and what fills it up. */
+static int begin(struct emit *e, struct sorter *s,
+		 const struct accel_tensor *src, bool descending)
+{
+	uint32_t dim[4];
+
+	if (src->dim[0] > MAX_ROW)
+		return emit_refuse(e, "rows of more than %u elements", MAX_ROW);
+	for (s->n = 1; s->n < src->dim[0];)
+		s->n *= 2;
+	memcpy(dim, src->dim, sizeof(dim));
+	dim[0] = s->n;
+	s->now.key = emit_temp(e, LOOM_TYPE_F32, dim);
+	s->now.index = emit_temp(e, LOOM_TYPE_F32, dim);
+	s->next.key = emit_temp(e, LOOM_TYPE_F32, dim);
+	s->next.index = emit_temp(e, LOOM_TYPE_F32, dim);
+	return fill(e, &s->now, src, descending);
+}
+
+/* Merge what is sorted in runs of half @first into runs of @last, up and down in turn. */
+static int merge(struct emit *e, struct sorter *s, uint32_t first, uint32_t last)
+{
+	uint32_t run, distance;
+	int rc = 0;
+
+	for (run = first; run <= last; run *= 2)
+		for (distance = run / 2; !rc && distance; distance /= 2) {
+			rc = step(e, &s->next, &s->now, run, distance);
+			swap(s);
+		}
+	return rc;
+}
+
+/* Keep half of the runs of @run. */
+static int drop(struct emit *e, struct sorter *s, uint32_t run)
+{
 	int rc;
 
-	if (src.dim[0] > MAX_ROW)
-		return emit_refuse(e, "rows of more than %u elements", MAX_ROW);
-	while (n < src.dim[0])
-		n *= 2;
-	memcpy(dim, src.dim, sizeof(dim));
-	dim[0] = n;
-	a.key = emit_temp(e, LOOM_TYPE_F32, dim);
-	a.index = emit_temp(e, LOOM_TYPE_F32, dim);
-	b.key = emit_temp(e, LOOM_TYPE_F32, dim);
-	b.index = emit_temp(e, LOOM_TYPE_F32, dim);
-	rc = fill(e, &a, &src, descending);
-	for (block = 2; block <= n; block *= 2)
-		for (distance = block / 2; !rc && distance; distance /= 2) {
-			rc = step(e, &b, &a, block, distance);
-			swap = a;
-			a = b;
-			b = swap;
-		}
-	return rc ? rc : store(e, &dst, &a.index);
+	s->n /= 2;
+	s->next.key = accel_tensor_columns(&s->next.key, 0, s->n);
+	s->next.index = accel_tensor_columns(&s->next.index, 0, s->n);
+	rc = halve(e, &s->next, &s->now, run);
+	swap(s);
+	s->next.key = accel_tensor_columns(&s->next.key, 0, s->n);
+	s->next.index = accel_tensor_columns(&s->next.index, 0, s->n);
+	return rc;
 }
 
 int op_argsort(struct emit *e, const struct gg_tensor *t)
 {
-	return sort(e, t, t->op_params[0] == 1);
+	const struct accel_tensor dst = emit_view(t), src = emit_view(t->src[0]);
+	struct sorter s;
+	int rc;
+
+	rc = begin(e, &s, &src, t->op_params[0] == 1);
+	if (!rc)
+		rc = merge(e, &s, 2, s.n);
+	return rc ? rc : store(e, &dst, &s.now.index);
 }
 
 int op_top_k(struct emit *e, const struct gg_tensor *t)
 {
-	return sort(e, t, true);
+	const struct accel_tensor dst = emit_view(t), src = emit_view(t->src[0]);
+	struct sorter s;
+	uint32_t run = 1;
+	int rc;
+
+	while (run < dst.dim[0])
+		run *= 2;
+	rc = begin(e, &s, &src, true);
+	if (!rc)
+		rc = merge(e, &s, 2, run);
+	while (!rc && s.n > run) {
+		rc = drop(e, &s, run);
+		if (!rc)
+			rc = merge(e, &s, run, run);
+	}
+	return rc ? rc : store(e, &dst, &s.now.index);
 }
