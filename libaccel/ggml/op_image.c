@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Nodes of images: windows (IM2COL, pooling) and UPSCALE. */
+/* Nodes of windows that move over an image: IM2COL and pooling. */
 #include <float.h>
-#include <math.h>
 #include <string.h>
 
 #include "ops.h"
@@ -179,21 +178,65 @@ static int pool_part(struct emit *e, const struct window *x,
 			 maximum(e, &to, &from);
 }
 
+static bool pool_averages(const struct gg_tensor *t)
+{
+	return t->op_params[0] == 1;
+}
+
+/* The maxima of the windows, or the sums for an average. */
 static int pool(struct emit *e, const struct gg_tensor *t,
 		const struct window *x, const struct window *y)
 {
 	const struct accel_tensor dst = emit_view(t), src = emit_view(t->src[0]);
-	bool average = t->op_params[0] == 1;
+	bool average = pool_averages(t);
 	uint32_t kx, ky;
 	int rc = accel_op_fill(e->cb, &dst, average ? 0 : -FLT_MAX);
 
 	for (ky = 0; ky < y->size; ky++)
 		for (kx = 0; !rc && kx < x->size; kx++)
 			rc = pool_part(e, x, y, kx, ky, &dst, &src, average);
-	if (!rc && average)
-		rc = accel_op_scale(e->cb, &dst, &dst,
-				    1.0f / (float)(x->size * y->size), 0);
 	return rc;
+}
+
+/*
+ * Sums become averages of the elements that there are: in one dimension ggml
+ * does not count the padding.  A window of nothing else averages to 0.
+ */
+static int divide_by_elements(struct emit *e, const struct window *x,
+			      const struct accel_tensor *sums)
+{
+	static struct op_program prog = { .source =
+		".operand sum\n"
+		".param step pad size in\n"
+		"param s0, step\n"
+		"param s1, pad\n"
+		"param s2, size\n"
+		"param s3, in\n"
+		"imm   s4, 0\n"
+		"imm   s5, 1\n"
+		"loop\n"
+		"  lane v0\n"
+		"  imul v0, v0, s0\n"
+		"  isub v0, v0, s1\n"
+		"  iadd v1, v0, s2\n"
+		"  imax v0, v0, s4\n"
+		"  imin v1, v1, s3\n"
+		"  isub v1, v1, v0\n"
+		"  imax v1, v1, s5\n"
+		"  i2f  v1, v1\n"
+		"  ld   v0, sum\n"
+		"  div  v0, v0, v1\n"
+		"  st   sum, v0\n"
+		"end\n"
+	};
+	const uint32_t params[] = {
+		(uint32_t)x->step, (uint32_t)x->pad, x->size, x->in,
+	};
+	struct op op;
+
+	op_begin(&op, "pool", sums);
+	op_write(&op, "sums", sums);
+	return op_emit(&op, e->cb, &prog, params);
 }
 
 int op_pool_1d(struct emit *e, const struct gg_tensor *t)
@@ -205,10 +248,12 @@ int op_pool_1d(struct emit *e, const struct gg_tensor *t)
 	const struct window y = {
 		1, 1, 0, 1, (uint32_t)t->src[0]->ne[1], (uint32_t)t->ne[1],
 	};
+	const struct accel_tensor dst = emit_view(t);
+	int rc = pool(e, t, &x, &y);
 
-	if (t->op_params[0] == 1 && x.pad)
-		return emit_refuse(e, "average with padding");
-	return pool(e, t, &x, &y);
+	if (!rc && pool_averages(t))
+		rc = divide_by_elements(e, &x, &dst);
+	return rc;
 }
 
 int op_pool_2d(struct emit *e, const struct gg_tensor *t)
@@ -222,161 +267,12 @@ int op_pool_2d(struct emit *e, const struct gg_tensor *t)
 		(uint32_t)p[2], p[4], p[6], 1,
 		(uint32_t)t->src[0]->ne[1], (uint32_t)t->ne[1],
 	};
+	const struct accel_tensor dst = emit_view(t);
+	int rc = pool(e, t, &x, &y);
 
-	return pool(e, t, &x, &y);
-}
-
-/* ------------------------------------------------------------------ UPSCALE */
-
-/*
- * The source is read by index: element (x, y) of the plane that the row
- * belongs to.  Planes (dimensions 2 and 3) repeat by nearest neighbour.
- * s20, s21: source width and height less one; s22: elements per source row;
- * s23: index of the plane's first element.
- */
-#define PLANE								\
-	"index s0, 2\n"							\
-	"i2f   s0, s0\n"						\
-	"param s1, factor2\n"						\
-	"div   s0, s0, s1\n"						\
-	"f2i   s0, s0\n"						\
-	"param s1, step2\n"						\
-	"imul  s23, s0, s1\n"						\
-	"index s0, 3\n"							\
-	"i2f   s0, s0\n"						\
-	"param s1, factor3\n"						\
-	"div   s0, s0, s1\n"						\
-	"f2i   s0, s0\n"						\
-	"param s1, step3\n"						\
-	"imul  s0, s0, s1\n"						\
-	"iadd  s23, s23, s0\n"						\
-	"param s20, last0\n"						\
-	"param s21, last1\n"						\
-	"param s22, step1\n"						\
-	"param s10, factor0\n"						\
-	"param s11, factor1\n"						\
-	"param s12, offset\n"						\
-	"imm   s13, 1.0\n"						\
-	"imm   s14, 0.0\n"						\
-	"imm   s15, 0\n"						\
-	"imm   s16, 1\n"						\
-	"index s2, 1\n"							\
-	"i2f   s2, s2\n"
-#define UPSCALE_PARAMS							\
-	".operand dst src\n"						\
-	".param factor0 factor1 factor2 factor3 step1 step2 step3 last0 last1 offset\n"
-
-static struct op_program nearest = { .source =
-	UPSCALE_PARAMS
-	PLANE
-	"div   s2, s2, s11\n"
-	"f2i   s2, s2\n"
-	"imul  s2, s2, s22\n"
-	"iadd  s2, s2, s23\n"
-	"loop\n"
-	"  lane v0\n"
-	"  i2f  v0, v0\n"
-	"  div  v0, v0, s10\n"
-	"  f2i  v0, v0\n"
-	"  iadd v0, v0, s2\n"
-	"  ldx  v0, v0, src\n"
-	"  st   dst, v0\n"
-	"end\n"
-};
-
-static struct op_program bilinear = { .source =
-	UPSCALE_PARAMS
-	PLANE
-	"add   s2, s2, s12\n"
-	"div   s2, s2, s11\n"
-	"sub   s2, s2, s12         ; y in the source\n"
-	"floor s3, s2\n"
-	"sub   s4, s2, s3\n"
-	"max   s4, s4, s14\n"
-	"min   s4, s4, s13         ; weight of the row below\n"
-	"f2i   s3, s3\n"
-	"iadd  s5, s3, s16\n"
-	"imax  s3, s3, s15\n"
-	"imin  s3, s3, s21\n"
-	"imax  s5, s5, s15\n"
-	"imin  s5, s5, s21\n"
-	"imul  s3, s3, s22\n"
-	"iadd  s3, s3, s23\n"
-	"imul  s5, s5, s22\n"
-	"iadd  s5, s5, s23\n"
-	"sub   s6, s13, s4\n"
-	"loop\n"
-	"  lane  v0\n"
-	"  i2f   v0, v0\n"
-	"  add   v0, v0, s12\n"
-	"  div   v0, v0, s10\n"
-	"  sub   v0, v0, s12\n"
-	"  floor v1, v0\n"
-	"  sub   v2, v0, v1\n"
-	"  max   v2, v2, s14\n"
-	"  min   v2, v2, s13       ; weight of the right column\n"
-	"  f2i   v1, v1\n"
-	"  iadd  v3, v1, s16\n"
-	"  imax  v1, v1, s15\n"
-	"  imin  v1, v1, s20\n"
-	"  imax  v3, v3, s15\n"
-	"  imin  v3, v3, s20\n"
-	"  iadd  v4, v1, s3\n"
-	"  ldx   v4, v4, src\n"
-	"  iadd  v5, v3, s3\n"
-	"  ldx   v5, v5, src\n"
-	"  iadd  v6, v1, s5\n"
-	"  ldx   v6, v6, src\n"
-	"  iadd  v7, v3, s5\n"
-	"  ldx   v7, v7, src\n"
-	"  sub   v8, s13, v2\n"
-	"  mul   v4, v4, v8\n"
-	"  mul   v5, v5, v2\n"
-	"  add   v4, v4, v5\n"
-	"  mul   v6, v6, v8\n"
-	"  mul   v7, v7, v2\n"
-	"  add   v6, v6, v7\n"
-	"  mul   v4, v4, s6\n"
-	"  mul   v6, v6, s4\n"
-	"  add   v4, v4, v6\n"
-	"  st    dst, v4\n"
-	"end\n"
-};
-
-static float factor(const struct gg_tensor *t, unsigned int d, bool corners)
-{
-	float to = (float)t->ne[d], from = (float)t->src[0]->ne[d];
-
-	return corners && to > 1 && from > 1 ? (to - 1) / (from - 1) : to / from;
-}
-
-int op_upscale(struct emit *e, const struct gg_tensor *t)
-{
-	const struct gg_tensor *from = t->src[0];
-	const struct accel_tensor dst = emit_view(t), src = emit_view(from);
-	uint32_t mode = (uint32_t)t->op_params[0], size, params[10];
-	bool corners = mode & 0x100, smooth = (mode & 0xff) == 1;
-	unsigned int d;
-	struct op op;
-
-	if ((mode & 0xff) > 1 || mode & 0x200)
-		return emit_refuse(e, "interpolation mode %#x", mode);
-	size = accel_type_size(src.type);
-	if (!size || src.stride[0] != (int64_t)size)
-		return emit_refuse(e, "elements of a row do not follow each other");
-	for (d = 0; d < 4; d++)
-		params[d] = accel_f32(factor(t, d, smooth && corners && d < 2));
-	for (d = 1; d < 4; d++)
-		params[3 + d] = (uint32_t)(src.stride[d] / size);
-	params[7] = src.dim[0] - 1;
-	params[8] = src.dim[1] - 1;
-	params[9] = accel_f32(corners ? 0 : 0.5f);
-	op_begin(&op, "upscale", &dst);
-	op_write(&op, "dst", &dst);
-	op.operand[op.count++] = (struct loom_vec_operand){
-		.addr = src.va, .type = (uint8_t)src.type,
-		.limit = (uint32_t)(from->nb[3] * (uint64_t)from->ne[3] / size),
-		.stride = { size },
-	};
-	return op_emit(&op, e->cb, smooth ? &bilinear : &nearest, params);
+	/* In two dimensions ggml counts the padding. */
+	if (!rc && pool_averages(t))
+		rc = accel_op_scale(e->cb, &dst, &dst,
+				    1.0f / (float)(x.size * y.size), 0);
+	return rc;
 }

@@ -112,6 +112,7 @@ GENERATOR(op_im2col);
 GENERATOR(op_im2col_back);
 GENERATOR(op_pool_1d);
 GENERATOR(op_pool_2d);
+/* op_upscale.c */
 GENERATOR(op_upscale);
 /* op_train.c */
 GENERATOR(op_cross_entropy_loss);
