@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ops.h"
+#include "pack.h"
 #include "quant.h"
 
 /* Weights that the arrays do not read are unpacked in pieces of this size. */
@@ -29,7 +30,7 @@ static int pack(struct emit *e, struct accel_tensor *out,
 
 	*out = accel_tensor_4d(bytes.va, LOOM_TYPE_Q8_0, t->dim[0], t->dim[1],
 			       t->dim[2], t->dim[3]);
-	return quant_pack(e, &bytes, GG_Q8_0, t);
+	return pack_rows(e, &bytes, GG_Q8_0, t);
 }
 
 /* Activations as ggml multiplies them by weights of @type: it rounds them first. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ops.h"
+#include "pack.h"
 #include "quant.h"
 
 int op_nothing(struct emit *e, const struct gg_tensor *t)
@@ -93,12 +94,12 @@ static int copy_packing(struct emit *e, const struct gg_tensor *t,
 {
 	const struct accel_tensor bytes = emit_bytes(t), src = emit_view(from);
 
-	if (!quant_packs(t->type))
+	if (!pack_known(t->type))
 		return emit_refuse(e, "packing to %s is not done on the card",
 				   gg_type_info(t->type)->name);
 	if (!gg_same_shape(t, from))
 		return emit_refuse(e, "packing to another shape");
-	return quant_pack(e, &bytes, t->type, &src);
+	return pack_rows(e, &bytes, t->type, &src);
 }
 
 int op_cpy(struct emit *e, const struct gg_tensor *t)
@@ -173,14 +174,14 @@ int op_set_rows(struct emit *e, const struct gg_tensor *t)
 
 	if (dst.type)
 		return scatter(e, &dst, &src, &index);
-	if (!quant_packs(t->type))
+	if (!pack_known(t->type))
 		return emit_refuse(e, "packing to %s is not done on the card",
 				   gg_type_info(t->type)->name);
 	dst = emit_bytes(t);
 	memcpy(dim, src.dim, sizeof(dim));
 	dim[0] = dst.dim[0];
 	packed = emit_temp(e, LOOM_TYPE_U8, dim);
-	rc = quant_pack(e, &packed, t->type, &src);
+	rc = pack_rows(e, &packed, t->type, &src);
 	return rc ? rc : scatter(e, &dst, &packed, &index);
 }
 

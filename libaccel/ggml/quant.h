@@ -18,17 +18,4 @@ bool quant_known(int32_t type);
 int quant_unpack(struct emit *e, const struct accel_tensor *dst, int32_t type,
 		 const struct accel_tensor *bytes);
 
-/** quant_packs() - is it a block format that the card can pack? */
-bool quant_packs(int32_t type);
-
-/**
- * quant_pack() - write rows of values in a block format
- * @e: emit
- * @bytes: where to, as bytes (u8), { bytes of a row, rows, d2, d3 }
- * @type: GG_* of the packed rows
- * @src: plain tensor { n, rows, d2, d3 }
- */
-int quant_pack(struct emit *e, const struct accel_tensor *bytes, int32_t type,
-	       const struct accel_tensor *src);
-
 #endif
