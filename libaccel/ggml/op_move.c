@@ -235,18 +235,33 @@ int op_get_rows_back(struct emit *e, const struct gg_tensor *t)
 
 /* --------------------------------------------------- parts put together */
 
+/* @t in units that COPY moves: elements, or the bytes of whole blocks. */
+static struct accel_tensor units(const struct gg_tensor *t)
+{
+	return emit_type(t->type) ? emit_view(t) : emit_bytes(t);
+}
+
+static bool moves_whole(const struct gg_tensor *t)
+{
+	return emit_type(t->type) || t->nb[0] == gg_type_info(t->type)->bytes;
+}
+
 int op_concat(struct emit *e, const struct gg_tensor *t)
 {
 	unsigned int dim = (unsigned int)t->op_params[0];
-	const struct accel_tensor dst = emit_view(t);
-	const struct accel_tensor a = emit_view(t->src[0]);
-	const struct accel_tensor b = emit_view(t->src[1]);
+	const struct gg_tensor *first = t->src[0], *second = t->src[1];
+	const struct accel_tensor dst = units(t);
+	const struct accel_tensor a = units(first), b = units(second);
 	uint32_t start[4] = { 0 };
 	struct accel_tensor part;
 	int rc;
 
 	if (dim > 3)
 		return emit_refuse(e, "there is no dimension %u", dim);
+	if (first->type != t->type || second->type != t->type)
+		return emit_refuse(e, "the types differ");
+	if (!moves_whole(t) || !moves_whole(first) || !moves_whole(second))
+		return emit_refuse(e, "blocks of a row have gaps");
 	part = accel_tensor_view(&dst, start, a.dim);
 	rc = accel_op_copy(e->cb, &part, &a);
 	if (rc)

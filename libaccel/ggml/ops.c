@@ -81,7 +81,7 @@ static const struct op_row table[GG_OP_COUNT] = {
 	ROW(CONT, op_cpy, PLAIN | BLOCK, PLAIN | BLOCK),
 	ROW(GET_ROWS, op_get_rows, F32 | T(GG_I32), WEIGHT | T(GG_I32), INDEX),
 	ROW(SET_ROWS, op_set_rows, WEIGHT, FLOAT, INDEX),
-	ROW(CONCAT, op_concat, PLAIN, PLAIN, PLAIN),
+	ROW(CONCAT, op_concat, PLAIN | BLOCK, PLAIN | BLOCK, PLAIN | BLOCK),
 	ROW(REPEAT, op_repeat, FLOAT | T(GG_I32) | T(GG_I16), PLAIN),
 	ROW(ACC, op_acc, F32, F32, F32),
 	ROW(SET, op_set, PLAIN, PLAIN, PLAIN),
