@@ -139,6 +139,22 @@ int op_get_rows(struct emit *e, const struct gg_tensor *t)
 	return rc ? rc : quant_unpack(e, &dst, t->src[0]->type, &rows);
 }
 
+/* dst(i, slot, token) = x(i, slot, token) + row ids(slot, token) of one matrix */
+int op_add_id(struct emit *e, const struct gg_tensor *t)
+{
+	const struct accel_tensor dst = emit_view(t), x = emit_view(t->src[0]);
+	const struct accel_tensor ids = emit_view(t->src[2]);
+	struct accel_tensor matrix = emit_view(t->src[1]);
+	struct accel_tensor rows = emit_temp(e, matrix.type, x.dim);
+	int rc;
+
+	/* Every token chooses from the same rows. */
+	matrix.dim[2] = x.dim[2];
+	matrix.stride[2] = 0;
+	rc = accel_op_get_rows(e->cb, &rows, &matrix, &ids);
+	return rc ? rc : accel_op_add(e->cb, &dst, &x, &rows);
+}
+
 /* One index tensor may serve several matrices: dimensions 2 and 3 repeat. */
 static int scatter(struct emit *e, const struct accel_tensor *dst,
 		   const struct accel_tensor *src,

@@ -43,6 +43,7 @@ static const struct op_row table[GG_OP_COUNT] = {
 	ROW(TRANSPOSE, op_nothing, ANY, ANY),
 
 	ROW(ADD, op_add, FLOAT, FLOAT, FLOAT),
+	ROW(ADD_ID, op_add_id, F32, F32, F32, T(GG_I32)),
 	ROW(ADD1, op_add, FLOAT, FLOAT, FLOAT),
 	ROW(SUB, op_sub, FLOAT, FLOAT, FLOAT),
 	ROW(MUL, op_mul, FLOAT, FLOAT, FLOAT),

@@ -88,6 +88,7 @@ GENERATOR(op_nothing);
 GENERATOR(op_cpy);
 GENERATOR(op_get_rows);
 GENERATOR(op_get_rows_back);
+GENERATOR(op_add_id);
 GENERATOR(op_set_rows);
 GENERATOR(op_concat);
 GENERATOR(op_repeat);
