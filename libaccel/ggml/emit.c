@@ -30,6 +30,8 @@ static const struct gg_type_info types[GG_TYPE_COUNT] = {
 	[GG_Q4_K] = { "q4_K", 256, 144, LOOM_TYPE_NONE },
 	[GG_Q5_K] = { "q5_K", 256, 176, LOOM_TYPE_NONE },
 	[GG_Q6_K] = { "q6_K", 256, 210, LOOM_TYPE_NONE },
+	[GG_IQ4_NL] = { "iq4_nl", 32, 18, LOOM_TYPE_NONE },
+	[GG_MXFP4] = { "mxfp4", 32, 17, LOOM_TYPE_NONE },
 };
 
 const struct gg_type_info *gg_type_info(int32_t type)

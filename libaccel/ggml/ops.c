@@ -16,7 +16,7 @@
 #define PLAIN		(FLOAT | INDEX | T(GG_I16) | T(GG_I8))
 #define BLOCK		(T(GG_Q4_0) | T(GG_Q4_1) | T(GG_Q5_0) | T(GG_Q5_1) | \
 			 T(GG_Q8_0) | T(GG_Q2_K) | T(GG_Q3_K) | T(GG_Q4_K) | \
-			 T(GG_Q5_K) | T(GG_Q6_K))
+			 T(GG_Q5_K) | T(GG_Q6_K) | T(GG_IQ4_NL) | T(GG_MXFP4))
 #define WEIGHT		(FLOAT | BLOCK)
 #define ANY		(~UINT64_C(0))
 

@@ -3,7 +3,8 @@
  * Block formats, unpacked by programs of the vector engine.
  *
  * A lane is an element of a row.  The row is read twice over: as bytes and as
- * f16 values (scales stand at even offsets).  In every program
+ * f16 values (scales stand at even offsets).  Where blocks have an odd size there
+ * is no f16 in them, and rows are only read as bytes.  In every program
  *
  *	v1	offset of the lane's block in the row
  *	v2	the lane's number within its block
@@ -20,8 +21,8 @@
 	"imm s5, 5\n"  "imm s6, 6\n"  "imm s7, 7\n"  "imm s8, 8\n"	\
 	"imm s15, 15\n" "imm s16, 16\n" "imm s31, 31\n" "imm s30, 63\n"
 
-#define UNPACK(shift, mask, bytes, constants, body) { .source =		\
-	".operand dst bytes halves\n"					\
+#define UNPACK(operands, shift, mask, bytes, constants, body) { .source = \
+	".operand dst " operands "\n"					\
 	INTEGERS							\
 	"imm s20, " shift "\n"						\
 	"imm s21, " mask "\n"						\
@@ -36,9 +37,9 @@
 	"  st   dst, v0\n"						\
 	"end\n" }
 #define UNPACK32(bytes, constants, body) \
-	UNPACK("5", "31", bytes, constants, body)
+	UNPACK("bytes halves", "5", "31", bytes, constants, body)
 #define UNPACK256(bytes, constants, body) \
-	UNPACK("8", "255", bytes, constants, body)
+	UNPACK("bytes halves", "8", "255", bytes, constants, body)
 
 /* reg = the byte of the block at offset reg */
 #define BYTE(reg)							\
@@ -74,6 +75,23 @@
 	"  and  v4, v4, s1\n"						\
 	"  shl  v4, v4, s4\n"						\
 	"  or   v3, v3, v4\n"
+/* Sixteen signed bytes, four to a word, the first lowest. */
+#define TABLE(a, b, c, d)						\
+	"imm s25, 24\n"							\
+	"imm s26, " a "\n" "imm s27, " b "\n"				\
+	"imm s28, " c "\n" "imm s29, " d "\n"
+/* v3 = byte v3 of the table */
+#define LOOKUP								\
+	"  and  v4, v3, s8\n"						\
+	"  sel  v5, v4, s28, s26\n"					\
+	"  sel  v6, v4, s29, s27\n"					\
+	"  and  v4, v3, s4\n"						\
+	"  sel  v5, v4, v6, v5        ; its word\n"			\
+	"  and  v3, v3, s3\n"						\
+	"  xor  v3, v3, s3\n"						\
+	"  shl  v3, v3, s3            ; bits above it there\n"		\
+	"  shl  v3, v5, v3\n"						\
+	"  sar  v3, v3, s25\n"
 /* v0 = v3 * scale */
 #define TIMES_SCALE							\
 	"  i2f  v3, v3\n"						\
@@ -171,6 +189,29 @@ static struct op_program programs[GG_TYPE_COUNT] = {
 	[GG_Q5_1] = UNPACK32("24", "imm s23, 8\nimm s24, 4\n",
 		NIBBLE32 FIFTH_BIT32
 		TIMES_SCALE_PLUS),
+	/* -127 -104 -83 -65 -49 -35 -22 -10 1 13 25 38 53 69 89 113 */
+	[GG_IQ4_NL] = UNPACK32("18", "imm s23, 2\n"
+		TABLE("0xbfad9881", "0xf6eaddcf", "0x26190d01", "0x71594535"),
+		NIBBLE32 LOOKUP
+		TIMES_SCALE),
+	/*
+	 * 0 1 2 3 4 6 8 12 0 -1 -2 -3 -4 -6 -8 -12, twice the values of an
+	 * FP4, times 2 to the power of (first byte - 128), which is denormal
+	 * if the byte is 0 or 1.
+	 */
+	[GG_MXFP4] = UNPACK("bytes", "5", "31", "17",
+		"imm s23, 1\nimm s24, 0x200000\nimm s17, 23\n"
+		TABLE("0x03020100", "0x0c080604", "0xfdfeff00", "0xf4f8fafc"),
+		NIBBLE32 LOOKUP
+		"  ldx  v4, v1, bytes\n"
+		"  f2i  v4, v4\n"
+		"  ilt  v5, v4, s2\n"
+		"  shl  v6, s24, v4          ; denormal\n"
+		"  isub v4, v4, s1\n"
+		"  shl  v4, v4, s17          ; its exponent\n"
+		"  sel  v4, v5, v6, v4\n"
+		"  i2f  v3, v3\n"
+		"  mul  v0, v3, v4\n"),
 	/* scales and minima 4 + 4 bits [16], 2 bits [64], scale, minimum scale */
 	[GG_Q2_K] = UNPACK256("84", "imm s23, 16\nimm s24, 80\nimm s25, 82\n",
 		TWO_BITS256
@@ -297,6 +338,7 @@ int quant_unpack(struct emit *e, const struct accel_tensor *dst, int32_t type,
 	op_begin(&op, "unpack", dst);
 	op_write(&op, "dst", dst);
 	op.operand[op.count++] = indexed(bytes, LOOM_TYPE_U8);
-	op.operand[op.count++] = indexed(bytes, LOOM_TYPE_F16);
+	if (gg_type_info(type)->bytes % 2 == 0)
+		op.operand[op.count++] = indexed(bytes, LOOM_TYPE_F16);
 	return op_emit(&op, e->cb, &programs[type], NULL);
 }
