@@ -25,6 +25,7 @@ names=(
 	an_unknown_interface_is_said_and_the_cpu_goes_on
 	out_of_memory_is_said
 	declared_layouts_are_ggmls
+	block_formats_are_ggmls_to_the_bit
 )
 
 echo "TAP version 13"
@@ -253,3 +254,9 @@ gcc -DOURS -Ilibaccel/ggml -o "$tmp/ours" "$tmp/layout.c" &&
 	"$tmp/ours" >"$tmp/a" && "$tmp/theirs" >"$tmp/b" && diff "$tmp/a" "$tmp/b" | sed 's/^/# /' &&
 	cmp -s "$tmp/a" "$tmp/b"
 result $? "${names[11]}"
+
+libs=$(dirname "$(find "$(cat "$tmp/tree")" -name libggml-base.so | head -n 1)")
+gcc -O1 -I"$(cat "$tmp/tree")/usr/include" -o "$tmp/blocks" tests/host/llama_blocks.c \
+	-L"$libs" -lggml -lggml-base -lm -Wl,--allow-shlib-undefined &&
+	on_card "$tmp/blocks" 2>"$tmp/err"
+result $? "${names[12]}"

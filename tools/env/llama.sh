@@ -24,7 +24,8 @@ usage: llama.sh prepare     unpack llama.cpp if that was not done; print where
        llama.sh local       the same, but only from packages that are here
        llama.sh path        print where it is; exit status 1 if it is not here
        llama.sh run PROGRAM [ARGUMENT]...
-                            run a program of it, for instance llama-bench
+                            run a program of it, for instance llama-bench, or the
+                            one that a path names
 
 Packages are taken from \$LOOM_LLAMA_DEBS, a directory of .deb files (default
 ../shared/data/llama-debs), and downloaded from Debian sid when there are none.
@@ -92,8 +93,15 @@ unpack() {
 	mv "$new" "$tree"
 }
 
+# find_program NAME - a program of the packages, or the one that a path names
 find_program() {
 	local dir
+	case $1 in
+	*/*)
+		printf '%s' "$1"
+		return
+		;;
+	esac
 	for dir in usr/bin usr/libexec/x86_64-linux-gnu/ggml; do
 		[ -x "$tree/$dir/$1" ] || continue
 		printf '%s/%s/%s' "$tree" "$dir" "$1"
