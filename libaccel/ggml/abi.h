@@ -90,6 +90,9 @@ enum gg_status {
 
 #define GG_DEVICE_TYPE_GPU	1
 
+/* ggml_backend_buffer_usage: its tensors only change by being set */
+#define GG_USAGE_WEIGHTS	1
+
 struct gg_buffer;
 struct gg_buft;
 struct gg_backend;

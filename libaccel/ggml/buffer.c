@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "repack.h"
 
 #define ALIGNMENT	256
 
@@ -58,7 +59,10 @@ static void memory_destroy(struct memory *m)
 
 static void free_buffer(struct gg_buffer *buffer)
 {
-	memory_destroy(buffer->context);
+	struct memory *m = buffer->context;
+
+	repack_drop(m->card, accel_bo_va(m->bo), buffer->size);
+	memory_destroy(m);
 }
 
 static void *get_base(struct gg_buffer *buffer)
@@ -82,10 +86,22 @@ uint8_t *buffer_map(const struct gg_tensor *t, size_t offset)
 	       offset;
 }
 
+bool buffer_changes(const struct gg_tensor *t, size_t offset, size_t size)
+{
+	struct gg_buffer *buffer = buffer_of(t);
+	struct memory *m = buffer->context;
+
+	if (buffer->usage != GG_USAGE_WEIGHTS)
+		return false;
+	repack_drop(m->card, (uint64_t)(uintptr_t)t->data + offset, size);
+	return true;
+}
+
 static void memset_tensor(struct gg_buffer *buffer, struct gg_tensor *t,
 			  uint8_t value, size_t offset, size_t size)
 {
 	(void)buffer;
+	buffer_changes(t, offset, size);
 	memset(buffer_map(t, offset), value, size);
 }
 
@@ -94,6 +110,7 @@ static void set_tensor(struct gg_buffer *buffer, struct gg_tensor *t,
 {
 	struct memory *m = buffer->context;
 
+	buffer_changes(t, offset, size);
 	memcpy(buffer_map(t, offset), data, size);
 	stats_bytes(&m->card->stats, size, 0);
 }
@@ -111,6 +128,7 @@ static void clear(struct gg_buffer *buffer, uint8_t value)
 {
 	struct memory *m = buffer->context;
 
+	repack_drop(m->card, accel_bo_va(m->bo), buffer->size);
 	memset(m->map, value, buffer->size);
 }
 

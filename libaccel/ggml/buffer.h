@@ -15,6 +15,13 @@ bool buffer_is_on(const struct gg_buffer *buffer, const struct card *card);
 uint8_t *buffer_map(const struct gg_tensor *t, size_t offset);
 
 /**
+ * buffer_changes() - the CPU or a transfer is about to write to a tensor on the card
+ *
+ * Return: it is in a buffer of weights.
+ */
+bool buffer_changes(const struct gg_tensor *t, size_t offset, size_t size);
+
+/**
  * buffer_host_va() - address at which the card reaches host memory
  * @card: the card
  * @p: pointer, perhaps into one of the card's host buffers

@@ -8,6 +8,7 @@
 #include "buffer.h"
 #include "card.h"
 #include "ops.h"
+#include "repack.h"
 #include "stream.h"
 
 void report(const char *fmt, ...)
@@ -168,6 +169,7 @@ struct card *card_open(struct gg_reg *reg, unsigned int index, const char *spec,
 		return NULL;
 	}
 	pthread_mutex_init(&card->lock, NULL);
+	repack_init(card);
 	card->dev = (struct gg_device){ device_ops, reg, card };
 	buffer_types_init(card);
 	return card;

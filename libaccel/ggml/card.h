@@ -25,6 +25,12 @@ struct card {
 	/** @scratch_limit: most bytes of intermediate results of a node */
 	uint64_t scratch_limit;
 	pthread_mutex_t lock;
+	/** @repacked: copies of weights; @repack_generation: when the last one went; guarded by @repack_lock */
+	struct repacked *repacked;
+	uint64_t repack_generation;
+	pthread_mutex_t repack_lock;
+	/** @repacks: copies are made */
+	_Atomic bool repacks;
 	/** @probe: where supports_op() emits to */
 	struct accel_cmdbuf *probe;
 	struct stats stats;

@@ -12,6 +12,8 @@
 #include "../src/ops_internal.h"
 #include "abi.h"
 
+struct repacker;
+
 /** struct emit - where the commands of a node go */
 struct emit {
 	/** @cb: command buffer */
@@ -22,6 +24,8 @@ struct emit {
 	uint64_t scratch_used;
 	/** @scratch_peak: most that any node took */
 	uint64_t scratch_peak;
+	/** @repack: makes copies of weights, or NULL: none are made or used */
+	struct repacker *repack;
 	/** @why: reason of the last refusal; "" if none */
 	char why[192];
 };

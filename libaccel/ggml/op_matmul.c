@@ -5,6 +5,7 @@
 #include "ops.h"
 #include "pack.h"
 #include "quant.h"
+#include "repack.h"
 
 /* Weights that the arrays do not read are unpacked in pieces of this size. */
 #define UNPACK_BYTES	(UINT64_C(16) << 20)
@@ -185,7 +186,8 @@ static int emit_unpacked(struct emit *e, const struct product *p, int32_t type,
 
 int op_mul_mat(struct emit *e, const struct gg_tensor *t)
 {
-	const struct gg_tensor *weights = t->src[0];
+	struct gg_tensor copy;
+	const struct gg_tensor *weights = repack_weights(e->repack, t->src[0], &copy);
 	struct accel_tensor bytes, b = emit_view(t->src[1]);
 	struct product p = { .d = emit_view(t), .w = weights_view(weights) };
 	int rc;
@@ -309,7 +311,8 @@ static int multiply_experts(struct emit *e, const struct experts *x,
 
 int op_mul_mat_id(struct emit *e, const struct gg_tensor *t)
 {
-	const struct gg_tensor *weights = t->src[0];
+	struct gg_tensor copy;
+	const struct gg_tensor *weights = repack_weights(e->repack, t->src[0], &copy);
 	struct accel_tensor b = emit_view(t->src[1]), gathered;
 	struct experts x = { .weights = weights, .d = emit_view(t),
 			     .ids = emit_view(t->src[2]) };

@@ -6,6 +6,7 @@
 
 #include "ops.h"
 #include "plan.h"
+#include "repack.h"
 
 /* Graphs of a program that are alive at once: prompt and token, of a few contexts. */
 #define NUM_PLANS	8
@@ -39,6 +40,8 @@ struct plans {
 	struct card *card;
 	struct accel_queue *queue;
 	struct plan plan[NUM_PLANS];
+	/** @repacker: packs weights when their product is recorded */
+	struct repacker repacker;
 	/** @clock: counts graphs, for the choice of the oldest plan */
 	uint64_t clock;
 	/** @scratch: intermediate results; all plans use the same */
@@ -80,6 +83,13 @@ static bool same_tensor(const struct plan_tensor *p, const struct gg_tensor *t)
 	       !memcmp(p->nb, t->nb, sizeof(p->nb));
 }
 
+static bool has_commands(const struct gg_tensor *t)
+{
+	return t->flags & GG_FLAG_COMPUTE && t->op != GG_NONE &&
+	       t->op != GG_VIEW && t->op != GG_RESHAPE &&
+	       t->op != GG_PERMUTE && t->op != GG_TRANSPOSE;
+}
+
 static bool same_node(const struct plan_node *n, const struct gg_tensor *t)
 {
 	unsigned int i;
@@ -87,8 +97,7 @@ static bool same_node(const struct plan_node *n, const struct gg_tensor *t)
 	if (n->op != t->op || n->compute != !!(t->flags & GG_FLAG_COMPUTE))
 		return false;
 	/* Nodes without commands only have to stay without. */
-	if (!n->compute || t->op == GG_NONE || t->op == GG_VIEW ||
-	    t->op == GG_RESHAPE || t->op == GG_PERMUTE || t->op == GG_TRANSPOSE)
+	if (!has_commands(t))
 		return true;
 	if (!same_tensor(&n->dst, t) ||
 	    memcmp(n->op_params, t->op_params, sizeof(n->op_params)))
@@ -116,6 +125,8 @@ static int record_node(struct emit *e, const struct gg_tensor *t)
 
 	if (!(t->flags & GG_FLAG_COMPUTE))
 		return 0;
+	if (has_commands(t))
+		repack_writes(e->repack, t);
 	rc = ops_emit(e, t);
 	if (rc)
 		report("%s \"%s\" cannot be recorded: %s", ggml_op_name(t->op),
@@ -229,6 +240,7 @@ static int record(struct plans *plans, struct plan *plan,
 	if (rc)
 		return rc;
 	emit_init(&e, plan->cmdbufs[0], scratch_va(plans));
+	e.repack = &plans->repacker;
 	for (i = 0; i < plan->num_nodes; i++) {
 		const struct gg_tensor *t = ggml_graph_node(graph, i);
 		struct plan_node *n = &plan->nodes[i];
@@ -259,6 +271,7 @@ static int build(struct plans *plans, struct plan *plan,
 	int rc;
 
 	plan->valid = false;
+	plan->generation = repack_generation(plans->card);
 	rc = wait_for(plans, plan->point);
 	if (rc)
 		return rc;
@@ -285,11 +298,13 @@ static int build(struct plans *plans, struct plan *plan,
 /* ---------------------------------------------------------------- patching */
 
 /* How many nodes differ; more than all of them if it is another graph. */
-static int differences(const struct plan *plan, struct gg_cgraph *graph)
+static int differences(const struct plans *plans, const struct plan *plan,
+		       struct gg_cgraph *graph)
 {
 	int i, n = ggml_graph_n_nodes(graph), count = 0;
 
-	if (!plan->valid || plan->num_nodes != n)
+	if (!plan->valid || plan->num_nodes != n ||
+	    plan->generation != repack_generation(plans->card))
 		return n + 1;
 	for (i = 0; i < n; i++)
 		count += !same_node(&plan->nodes[i], ggml_graph_node(graph, i));
@@ -305,6 +320,7 @@ static int patch_node(struct plans *plans, struct plan *plan,
 
 	accel_cmdbuf_reset(plans->patch);
 	emit_init(&e, plans->patch, scratch_va(plans));
+	e.repack = &plans->repacker;
 	rc = record_node(&e, t);
 	if (rc)
 		return rc;
@@ -358,7 +374,7 @@ static int find(struct plans *plans, struct gg_cgraph *graph,
 	struct plan *best = NULL;
 
 	for (i = 0; i < NUM_PLANS && least; i++) {
-		count = differences(&plans->plan[i], graph);
+		count = differences(plans, &plans->plan[i], graph);
 		if (count < least) {
 			least = count;
 			best = &plans->plan[i];
@@ -398,6 +414,8 @@ struct plans *plans_create(struct card *card, struct accel_queue *queue)
 		return NULL;
 	plans->card = card;
 	plans->queue = queue;
+	plans->repacker.card = card;
+	plans->repacker.queue = queue;
 	if (accel_cmdbuf_create(card->accel, &plans->patch)) {
 		free(plans);
 		return NULL;

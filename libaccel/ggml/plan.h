@@ -26,7 +26,7 @@ struct plan {
 	/* Private to plan.c: */
 	struct plan_node *nodes;
 	int num_nodes, max_nodes;
-	uint64_t used;
+	uint64_t used, generation;
 	bool valid;
 };
 

@@ -33,6 +33,8 @@ struct stream {
 	uint64_t done;
 	/** @wait: a point of another stream that the next submission waits for */
 	struct accel_point wait;
+	/** @weights: weights may be on their way */
+	bool weights;
 	/** @failed: work has failed; nothing more is accepted */
 	bool failed;
 };
@@ -148,6 +150,10 @@ static int32_t graph_compute(struct gg_backend *backend,
 		return GG_STATUS_FAILED;
 	if (!stats->first_ns)
 		atomic_store(&stats->first_ns, stats_now());
+	/* Copies of weights are made from what is in memory. */
+	if (s->weights && finish(s))
+		return GG_STATUS_FAILED;
+	s->weights = false;
 	rc = plans_get(s->plans, graph, &plan);
 	if (rc == -ENOMEM || rc == -ENOSPC)
 		return GG_STATUS_ALLOC_FAILED;
@@ -187,6 +193,7 @@ static int upload(struct stream *s, const struct gg_tensor *t,
 	int rc;
 
 	stats_bytes(&s->card->stats, size, 0);
+	s->weights |= buffer_changes(t, offset, size);
 	if (idle(s)) {
 		memcpy(buffer_map(t, offset), data, size);
 		return 0;
@@ -252,6 +259,7 @@ static bool cpy_tensor_async(struct gg_backend *src_backend,
 		return !upload(s, dst, src->data, 0, size);
 	if (src_backend != dst_backend || !buffer_is_on(from, s->card))
 		return false;
+	s->weights |= buffer_changes(dst, 0, size);
 	return !transfer_copy(s->transfer, tensor_va(dst, 0), tensor_va(src, 0),
 			      size);
 }

@@ -26,6 +26,8 @@ names=(
 	out_of_memory_is_said
 	declared_layouts_are_ggmls
 	block_formats_are_ggmls_to_the_bit
+	copies_of_weights_follow_the_weights
+	weights_that_the_arrays_do_not_read_are_packed_once
 )
 
 echo "TAP version 13"
@@ -255,8 +257,37 @@ gcc -DOURS -Ilibaccel/ggml -o "$tmp/ours" "$tmp/layout.c" &&
 	cmp -s "$tmp/a" "$tmp/b"
 result $? "${names[11]}"
 
-libs=$(dirname "$(find "$(cat "$tmp/tree")" -name libggml-base.so | head -n 1)")
-gcc -O1 -I"$(cat "$tmp/tree")/usr/include" -o "$tmp/blocks" tests/host/llama_blocks.c \
-	-L"$libs" -lggml -lggml-base -lm -Wl,--allow-shlib-undefined &&
-	on_card "$tmp/blocks" 2>"$tmp/err"
+# on_ggml SOURCE - build a program with ggml's headers and run it on a card
+on_ggml() {
+	local tree
+	tree=$(cat "$tmp/tree")
+	gcc -O1 -I"$tree/usr/include" -o "$tmp/program" "$1" -lm \
+		-L"$(dirname "$(find "$tree" -name libggml-base.so | head -n 1)")" \
+		-lggml -lggml-base -Wl,--allow-shlib-undefined &&
+		on_card "$tmp/program" 2>"$tmp/err"
+}
+
+on_ggml tests/host/llama_blocks.c
 result $? "${names[12]}"
+
+on_ggml tests/host/llama_repack.c && grep -q '^loom: .*packing weights (q5_1)' "$tmp/err"
+result $? "${names[13]}"
+
+# Types that the arrays do not read: without the copies each token unpacks them.
+llama llama-quantize "$model" "$tmp/Q5_1.gguf" Q5_1 >/dev/null 2>&1
+# measure VARIABLE=VALUE - perplexity on the card, modelled milliseconds per token
+measure() {
+	local value
+	value=$(export "$1"; perplexity on_card 99 "$tmp/Q5_1.gguf")
+	rm -f "$tmp/stats"
+	(export "$1"; on_card llama-simple -m "$tmp/Q5_1.gguf" -n 60 -ngl 99 \
+		"The little dog" >/dev/null 2>&1)
+	echo "$value $(awk '/^modelled time/ { print $5 }' "$tmp/stats")"
+}
+awk -v cpu="$(perplexity llama 0 "$tmp/Q5_1.gguf")" \
+    -v copies="$(measure LOOM_GGML_REPACK=1)" -v none="$(measure LOOM_GGML_REPACK=0)" 'BEGIN {
+	split(copies, a); split(none, b)
+	printf "# CPU %s, packed to q8_0 %s, as they are %s; %.4f and %.4f ms per token\n", cpu, a[1], b[1], a[2], b[2]
+	exit !(cpu > 1 && (cpu - a[1]) ^ 2 <= (cpu / 100) ^ 2 &&
+	       (cpu - b[1]) ^ 2 <= (cpu / 500) ^ 2 && a[2] > 0 && 2 * a[2] < b[2]) }'
+result $? "${names[14]}"
