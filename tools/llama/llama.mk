@@ -16,7 +16,7 @@ llama:
 endif
 
 # Every operation of ggml against its CPU backend; rewrites the table in
-# Documentation/ggml.rst.  It takes an hour.
+# Documentation/ggml.rst.  It takes half an hour and more.
 .PHONY: llama-ops
 llama-ops: all
 	@tools/llama/conformance
