@@ -25,7 +25,7 @@ struct card {
 	/** @scratch_limit: most bytes of intermediate results of a node */
 	uint64_t scratch_limit;
 	pthread_mutex_t lock;
-	/** @repacked: copies of weights; @repack_generation: when the last one went; guarded by @repack_lock */
+	/** @repacked: copies of weights; @repack_generation: how many have gone; guarded by @repack_lock */
 	struct repacked *repacked;
 	uint64_t repack_generation;
 	pthread_mutex_t repack_lock;

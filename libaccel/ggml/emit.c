@@ -43,11 +43,16 @@ const struct gg_type_info *gg_type_info(int32_t type)
 	return &types[type];
 }
 
+uint64_t gg_type_row_bytes(int32_t type, int64_t n)
+{
+	const struct gg_type_info *info = gg_type_info(type);
+
+	return info->block ? n / info->block * (uint64_t)info->bytes : 0;
+}
+
 uint64_t gg_row_bytes(const struct gg_tensor *t)
 {
-	const struct gg_type_info *info = gg_type_info(t->type);
-
-	return info->block ? t->ne[0] / info->block * (uint64_t)info->bytes : 0;
+	return gg_type_row_bytes(t->type, t->ne[0]);
 }
 
 int64_t gg_count(const struct gg_tensor *t)

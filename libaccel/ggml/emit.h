@@ -87,6 +87,9 @@ struct gg_type_info {
 
 const struct gg_type_info *gg_type_info(int32_t type);
 
+/** gg_type_row_bytes() - bytes of @n elements of a type */
+uint64_t gg_type_row_bytes(int32_t type, int64_t n);
+
 /** gg_row_bytes() - bytes of a row of @t without gaps */
 uint64_t gg_row_bytes(const struct gg_tensor *t);
 

@@ -25,7 +25,7 @@ static uint32_t partner(uint32_t type)
 static int pack(struct emit *e, struct accel_tensor *out,
 		const struct accel_tensor *t)
 {
-	uint32_t row = t->dim[0] / 32 * 34;
+	uint32_t row = (uint32_t)gg_type_row_bytes(GG_Q8_0, t->dim[0]);
 	struct accel_tensor bytes = emit_temp(e, LOOM_TYPE_U8,
 		(const uint32_t[]){ row, t->dim[1], t->dim[2], t->dim[3] });
 

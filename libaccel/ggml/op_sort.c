@@ -69,6 +69,29 @@ static int fill(struct emit *e, const struct pairs *to,
 	return op_emit(&op, e->cb, &prog, params);
 }
 
+/* Pairs v0 and v1: keys v2, v3, indices v4, v5; v6: the second comes before the first. */
+#define COMPARE								\
+	"  ldx  v2, v0, from_key\n"					\
+	"  ldx  v3, v1, from_key\n"					\
+	"  ldx  v4, v0, from_index\n"					\
+	"  ldx  v5, v1, from_index\n"					\
+	"  flt  v6, v3, v2\n"						\
+	"  feq  v7, v3, v2\n"						\
+	"  flt  v8, v5, v4\n"						\
+	"  and  v7, v7, v8\n"						\
+	"  or   v6, v6, v7\n"
+
+/* Operands key index from_key from_index */
+static void begin_step(struct op *op, const struct pairs *to,
+		       const struct pairs *from)
+{
+	op_begin(op, "sort", &to->key);
+	op_write(op, "key", &to->key);
+	op_write(op, "index", &to->index);
+	add_indexed(op, &from->key);
+	add_indexed(op, &from->index);
+}
+
 /* Lanes whose numbers differ in bit @distance meet; bit @block tells which way up. */
 static int step(struct emit *e, const struct pairs *to,
 		const struct pairs *from, uint32_t block, uint32_t distance)
@@ -82,15 +105,7 @@ static int step(struct emit *e, const struct pairs *to,
 		"loop\n"
 		"  lane v0\n"
 		"  xor  v1, v0, s1          ; partner\n"
-		"  ldx  v2, v0, from_key\n"
-		"  ldx  v3, v1, from_key\n"
-		"  ldx  v4, v0, from_index\n"
-		"  ldx  v5, v1, from_index\n"
-		"  flt  v6, v3, v2          ; the partner's is less\n"
-		"  feq  v7, v3, v2\n"
-		"  flt  v8, v5, v4\n"
-		"  and  v7, v7, v8\n"
-		"  or   v6, v6, v7\n"
+		COMPARE
 		"  and  v7, v0, s0\n"
 		"  ieq  v7, v7, s2          ; ascending here\n"
 		"  and  v8, v0, s1\n"
@@ -106,11 +121,7 @@ static int step(struct emit *e, const struct pairs *to,
 	const uint32_t params[] = { block, distance };
 	struct op op;
 
-	op_begin(&op, "sort", &to->key);
-	op_write(&op, "key", &to->key);
-	op_write(&op, "index", &to->index);
-	add_indexed(&op, &from->key);
-	add_indexed(&op, &from->index);
+	begin_step(&op, to, from);
 	return op_emit(&op, e->cb, &prog, params);
 }
 
@@ -151,15 +162,7 @@ static int halve(struct emit *e, const struct pairs *to,
 		"  isub v1, v0, v1         ; where the run starts\n"
 		"  iadd v0, v0, v1         ; the first of two\n"
 		"  iadd v1, v0, s0\n"
-		"  ldx  v2, v0, from_key\n"
-		"  ldx  v3, v1, from_key\n"
-		"  ldx  v4, v0, from_index\n"
-		"  ldx  v5, v1, from_index\n"
-		"  flt  v6, v3, v2\n"
-		"  feq  v7, v3, v2\n"
-		"  flt  v8, v5, v4\n"
-		"  and  v7, v7, v8\n"
-		"  or   v6, v6, v7\n"
+		COMPARE
 		"  sel  v2, v6, v3, v2\n"
 		"  sel  v4, v6, v5, v4\n"
 		"  st   key, v2\n"
@@ -169,11 +172,7 @@ static int halve(struct emit *e, const struct pairs *to,
 	const uint32_t params[] = { run, run - 1 };
 	struct op op;
 
-	op_begin(&op, "sort", &to->key);
-	op_write(&op, "key", &to->key);
-	op_write(&op, "index", &to->index);
-	add_indexed(&op, &from->key);
-	add_indexed(&op, &from->index);
+	begin_step(&op, to, from);
 	return op_emit(&op, e->cb, &prog, params);
 }
 

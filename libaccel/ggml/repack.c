@@ -138,7 +138,7 @@ static int record(struct emit *e, const struct gg_tensor *w, uint64_t to)
 	piece = piece < rows ? piece : rows;
 	values = emit_temp(e, LOOM_TYPE_F32, (const uint32_t[]){ k, piece, 1, 1 });
 	in = accel_tensor_2d(va_of(w), LOOM_TYPE_U8, (uint32_t)gg_row_bytes(w), rows);
-	out = accel_tensor_2d(to, LOOM_TYPE_U8, k / 32 * 34, rows);
+	out = accel_tensor_2d(to, LOOM_TYPE_U8, (uint32_t)gg_type_row_bytes(GG_Q8_0, k), rows);
 	for (first = 0; !rc && first < rows; first += n) {
 		struct accel_tensor some, packed;
 
@@ -180,7 +180,7 @@ static int run(struct repacker *r, const struct gg_tensor *w, uint64_t to)
 
 static struct repacked *make(struct repacker *r, const struct gg_tensor *w)
 {
-	uint64_t bytes = rows_of(w) * (uint64_t)(w->ne[0] / 32 * 34);
+	uint64_t bytes = rows_of(w) * gg_type_row_bytes(GG_Q8_0, w->ne[0]);
 	struct repacked *copy;
 
 	if (!has_room(r->card, bytes + PIECE_BYTES))
@@ -225,7 +225,8 @@ const struct gg_tensor *repack_weights(struct repacker *r,
 		return w;
 	pthread_mutex_lock(&r->card->repack_lock);
 	copy = find(r->card, w);
-	if (!copy)
+	/* Perhaps another thread's graph has just written to weights. */
+	if (!copy && r->card->repacks)
 		copy = make(r, w);
 	pthread_mutex_unlock(&r->card->repack_lock);
 	if (!copy)
@@ -233,8 +234,8 @@ const struct gg_tensor *repack_weights(struct repacker *r,
 	*room = *w;
 	room->type = GG_Q8_0;
 	room->data = (void *)(uintptr_t)accel_bo_va(copy->bo);
-	room->nb[0] = 34;
-	room->nb[1] = (size_t)(w->ne[0] / 32 * 34);
+	room->nb[0] = gg_type_info(GG_Q8_0)->bytes;
+	room->nb[1] = gg_row_bytes(room);
 	for (d = 2; d < 4; d++)
 		room->nb[d] = room->nb[d - 1] * (size_t)w->ne[d - 1];
 	return room;

@@ -7,9 +7,9 @@
  * strides, into groups: a group is the 32 bits that one lane of a kernel
  * consumes in one step, holding one f32, a pair of bf16 or s16, or four s8,
  * k ascending from the low bits.  A block of 32 elements with a scale is 16
- * pairs of s16 and then the scale, as an f32.  A is packed into lines of groups, B into
- * panels: for every group index, the groups of LOOM_MATMUL_MAX_NR or fewer
- * lines side by side.
+ * pairs of s16 and then the scale, as an f32.  A is packed into lines of
+ * groups, B into panels: for every group index, the groups of
+ * LOOM_MATMUL_MAX_NR or fewer lines side by side.
  *
  * A kernel set is what a kind of host processor is good at.  All sets give the
  * same bits, which Documentation/numerics.rst defines.

@@ -232,20 +232,10 @@ INLINE void scale_s8(float *dst, __m256 scale, __m128i values)
 /* Blocks of 32: the products are exact. */
 INLINE void dequantise(uint32_t type, const uint8_t *block, float *dst)
 {
-	const __m128i nibble = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
-	__m128i low = _mm_loadu_si128((const __m128i *)(block + 2)), high;
-	uint16_t bits;
+	__m128i low, high;
+	__m256 scale = _mm256_set1_ps(_cvtsh_ss(half_at(block)));
 
-	memcpy(&bits, block, sizeof(bits));
-	__m256 scale = _mm256_set1_ps(_cvtsh_ss(bits));
-
-	if (type == LOOM_TYPE_Q8_0) {
-		high = _mm_loadu_si128((const __m128i *)(block + 18));
-	} else {
-		high = _mm_and_si128(_mm_srli_epi16(low, 4), nibble);
-		high = _mm_sub_epi8(high, eight);
-		low = _mm_sub_epi8(_mm_and_si128(low, nibble), eight);
-	}
+	block_bytes(type, block, &low, &high);
 	scale_s8(dst, scale, low);
 	scale_s8(dst + 16, scale, high);
 }

@@ -9,6 +9,7 @@
 #include "matmul.h"
 
 #define NR	16	/* lines of a panel */
+#define CACHE_LINE	64
 #define TARGET	__attribute__((target("avx2,fma,f16c")))
 #define INLINE	static inline __attribute__((always_inline)) TARGET
 #if defined(__clang__)
@@ -50,6 +51,42 @@ INLINE __m256 scales8(const uint8_t *p, ptrdiff_t stride, float factor)
 		_mm_setr_epi16((int16_t)h[0], (int16_t)h[1], (int16_t)h[2],
 			       (int16_t)h[3], (int16_t)h[4], (int16_t)h[5],
 			       (int16_t)h[6], (int16_t)h[7])));
+}
+
+/* Signed bytes of a block of 32, without its scale. */
+INLINE void block_bytes(uint32_t type, const uint8_t *block, __m128i *low,
+			__m128i *high)
+{
+	const __m128i nibble = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
+	__m128i first = _mm_loadu_si128((const __m128i *)(block + 2));
+
+	if (type == LOOM_TYPE_Q8_0) {
+		*low = first;
+		*high = _mm_loadu_si128((const __m128i *)(block + 18));
+		return;
+	}
+	*low = _mm_sub_epi8(_mm_and_si128(first, nibble), eight);
+	*high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(first, 4), nibble),
+			     eight);
+}
+
+/* Where the accumulators of line @lane of B and those after it are, for line @i of A. */
+static inline float *acc_at(const struct loom_matmul_thin *t, size_t lane,
+			    size_t i)
+{
+	size_t panel = lane / t->nr;
+
+	return (float *)t->acc + (panel * t->lines + i) * t->nr + lane % t->nr;
+}
+
+/*
+ * Dense lines are one stream that is gone through in an odd order, which the
+ * host's prefetchers do not see: ask for @bytes of the lines that come next.
+ */
+static inline void fetch_ahead(uintptr_t from, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += CACHE_LINE)
+		__builtin_prefetch((const void *)(from + i));
 }
 
 /* Transpose 8 x 8 words in registers. */

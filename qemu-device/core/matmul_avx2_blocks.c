@@ -12,26 +12,13 @@
 #include "matmul_avx2.h"
 
 #define BLOCK_BYTES	(4 * LOOM_MATMUL_BLOCK_GROUPS)	/* packed */
-#define CACHE_LINE	64
-
-INLINE __m128i load128(const uint8_t *p)
-{
-	return _mm_loadu_si128((const __m128i *)p);
-}
 
 /* The elements of a block, as s16. */
 INLINE void widen(const uint32_t type, const uint8_t *block, __m256i v[2])
 {
-	const __m128i nibble = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
-	__m128i low = load128(block + 2), high;
+	__m128i low, high;
 
-	if (type == LOOM_TYPE_Q8_0) {
-		high = load128(block + 18);
-	} else {
-		high = _mm_and_si128(_mm_srli_epi16(low, 4), nibble);
-		high = _mm_sub_epi8(high, eight);
-		low = _mm_sub_epi8(_mm_and_si128(low, nibble), eight);
-	}
+	block_bytes(type, block, &low, &high);
 	v[0] = _mm256_cvtepi8_epi16(low);
 	v[1] = _mm256_cvtepi8_epi16(high);
 }
@@ -93,29 +80,6 @@ INLINE __m256 add_block(const uint32_t type, const uint8_t *b,
 	return _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(add_across(v)), c);
 }
 
-/* Where the accumulators of 8 lines of B, the @q-th, and line @i of A are. */
-INLINE float *acc_at(const struct loom_matmul_thin *t, size_t q, size_t i)
-{
-	size_t lane = q * 8, panel = lane / t->nr;
-
-	return (float *)t->acc + (panel * t->lines + i) * t->nr + lane % t->nr;
-}
-
-/*
- * Dense lines are one stream that is gone through in an odd order, which the
- * host's prefetchers do not see: fetch of the 8 lines that are next what
- * corresponds to block @n of these.
- */
-INLINE void fetch_ahead(const struct loom_matmul_thin *t, const uint8_t *b,
-			size_t n, const size_t size)
-{
-	const uintptr_t next = (uintptr_t)b + 8 * (uintptr_t)t->b_stride +
-			       8 * size * n;
-
-	for (size_t i = 0; i < 8 * size; i += CACHE_LINE)
-		__builtin_prefetch((const void *)(next + i));
-}
-
 INLINE void thin_lines(const struct loom_matmul_thin *t, const uint32_t type,
 		       const size_t size, const unsigned int lines)
 {
@@ -124,20 +88,22 @@ INLINE void thin_lines(const struct loom_matmul_thin *t, const uint32_t type,
 
 	for (size_t q = 0; q < eights; q++) {
 		const uint8_t *b = t->b + (ptrdiff_t)(q * 8) * t->b_stride;
+		const uintptr_t next = (uintptr_t)b +
+				       8 * (uintptr_t)t->b_stride;
 		__m256 c[LOOM_MATMUL_THIN];
 
 		UNROLL for (unsigned int i = 0; i < lines; i++)
-			c[i] = _mm256_loadu_ps(acc_at(t, q, i));
+			c[i] = _mm256_loadu_ps(acc_at(t, 8 * q, i));
 		for (size_t n = 0; n < t->k / 32; n++) {
 			if (dense)
-				fetch_ahead(t, b, n, size);
+				fetch_ahead(next + 8 * size * n, 8 * size);
 			UNROLL for (unsigned int i = 0; i < lines; i++)
 				c[i] = add_block(type, b + n * size, t->b_stride,
 						 t->a + i * t->a_stride +
 						 n * BLOCK_BYTES, c[i]);
 		}
 		UNROLL for (unsigned int i = 0; i < lines; i++)
-			_mm256_storeu_ps(acc_at(t, q, i), c[i]);
+			_mm256_storeu_ps(acc_at(t, 8 * q, i), c[i]);
 	}
 }
 

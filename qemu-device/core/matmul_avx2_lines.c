@@ -12,7 +12,6 @@
 
 #define CHUNK		32	/* elements of each line that are turned at once */
 #define THIN_SUMS	4	/* pairs of registers with sums: panels by lines */
-#define CACHE_LINE	64
 
 /* 16 lines to rows -------------------------------------------------------- */
 
@@ -222,14 +221,6 @@ void loom_matmul_avx2_pack_lines(uint32_t type, const uint8_t *src,
 
 /* Few lines of A by lines of B -------------------------------------------- */
 
-/* Where the accumulators of 16 lines of B, the @q-th, and line @i of A are. */
-static float *acc_at(const struct loom_matmul_thin *t, size_t q, size_t i)
-{
-	size_t lane = q * NR, panel = lane / t->nr;
-
-	return (float *)t->acc + (panel * t->lines + i) * t->nr + lane % t->nr;
-}
-
 /** struct thin_run - 16 or 32 lines of B by all lines of A */
 struct thin_run {
 	const struct loom_matmul_thin *t;
@@ -249,22 +240,15 @@ static const uint8_t *line_at(const struct loom_matmul_thin *t, size_t q)
 	return t->b + (ptrdiff_t)(q * NR) * t->b_stride;
 }
 
-/*
- * Dense lines are one stream that is gone through in an odd order, which the
- * host's prefetchers do not see: fetch of the lines that are next what
- * corresponds to elements @k to @k + CHUNK of these.
- */
-static void fetch_ahead(const struct thin_run *r, size_t k)
+/* Of the lines that are next, what corresponds to elements @k to @k + CHUNK. */
+static void fetch_next(const struct thin_run *r, size_t k)
 {
 	const struct loom_matmul_thin *t = r->t;
 	const size_t bytes = r->turner.bytes * NR * r->wide;
-	const uintptr_t from = (uintptr_t)line_at(t, r->q + r->wide) +
-			       k / 32 * bytes;
 
-	if (t->b_stride != (ptrdiff_t)(t->k / 32 * r->turner.bytes))
-		return;
-	for (size_t i = 0; i < bytes; i += CACHE_LINE)
-		__builtin_prefetch((const void *)(from + i));
+	if (t->b_stride == (ptrdiff_t)(t->k / 32 * r->turner.bytes))
+		fetch_ahead((uintptr_t)line_at(t, r->q + r->wide) +
+			    k / 32 * bytes, bytes);
 }
 
 /* Turn elements @k to @end of the lines. */
@@ -325,7 +309,7 @@ TARGET static void end_tile(struct thin_run *r)
 	const unsigned int lines = r->t->lines;
 
 	for (unsigned int i = 0; i < r->wide * lines; i++) {
-		float *acc = acc_at(r->t, r->q + i / lines, i % lines);
+		float *acc = acc_at(r->t, (r->q + i / lines) * NR, i % lines);
 
 		for (unsigned int j = 0; j < NR; j += 8)
 			_mm256_storeu_ps(acc + j, _mm256_add_ps(
@@ -344,7 +328,7 @@ static void run_lines(struct thin_run *r)
 	for (size_t k = 0; k < t->k; k += CHUNK) {
 		size_t end = t->k - k < CHUNK ? t->k : k + CHUNK;
 
-		fetch_ahead(r, k);
+		fetch_next(r, k);
 		turn_chunk(r, k, end);
 		for (size_t g = k; g < end; g += part) {
 			size_t stop = end - g < part ? end : g + part;

@@ -110,10 +110,9 @@ static int check_values(struct loom_exec *ex, const struct loom_cmd_matmul *cmd)
 	return 0;
 }
 
-/* @along: which dimension blocks run along, if the type has them */
 static void init_tensor(struct tensor *t, const struct loom_cmd_matmul *cmd,
 			uint32_t type, uint64_t va, const __s64 stride[4],
-			uint32_t rows, uint32_t cols, int along)
+			uint32_t rows, uint32_t cols)
 {
 	t->present = true;
 	t->type = type;
@@ -124,35 +123,42 @@ static void init_tensor(struct tensor *t, const struct loom_cmd_matmul *cmd,
 	t->bytes = t->size;
 	t->extent[0] = rows;
 	t->extent[1] = cols;
-	if (t->block > 1) {
-		t->bytes = t->extent[along] / t->block * t->size;
-		t->extent[along] = t->extent[along] > 0;
-	}
 	for (int i = 0; i < 4; i++)
 		t->stride[i] = stride[i];
 	t->extent[2] = cmd->batch[0];
 	t->extent[3] = cmd->batch[1];
 }
 
+/* All blocks along dimension @along, if the type has them, are one element. */
+static void join_blocks(struct tensor *t, int along)
+{
+	if (t->block == 1)
+		return;
+	t->bytes = t->extent[along] / t->block * t->size;
+	t->extent[along] = t->extent[along] > 0;
+}
+
 static void init_tensors(struct tensor t[OPERANDS],
 			 const struct loom_cmd_matmul *cmd)
 {
 	init_tensor(&t[OPERAND_A], cmd, cmd->a_type, cmd->a, cmd->a_stride,
-		    cmd->m, cmd->k, 1);
+		    cmd->m, cmd->k);
+	join_blocks(&t[OPERAND_A], 1);
 	t[OPERAND_A].field = FIELD(a);
 	t[OPERAND_A].stride_field = FIELD(a_stride);
 	init_tensor(&t[OPERAND_B], cmd, cmd->b_type, cmd->b, cmd->b_stride,
-		    cmd->k, cmd->n, 0);
+		    cmd->k, cmd->n);
+	join_blocks(&t[OPERAND_B], 0);
 	t[OPERAND_B].field = FIELD(b);
 	t[OPERAND_B].stride_field = FIELD(b_stride);
 	if (cmd->c_type != LOOM_TYPE_NONE) {
 		init_tensor(&t[OPERAND_C], cmd, cmd->c_type, cmd->c,
-			    cmd->c_stride, cmd->m, cmd->n, 0);
+			    cmd->c_stride, cmd->m, cmd->n);
 		t[OPERAND_C].field = FIELD(c);
 		t[OPERAND_C].stride_field = FIELD(c_stride);
 	}
 	init_tensor(&t[OPERAND_D], cmd, cmd->d_type, cmd->d, cmd->d_stride,
-		    cmd->m, cmd->n, 0);
+		    cmd->m, cmd->n);
 	t[OPERAND_D].field = FIELD(d);
 	t[OPERAND_D].stride_field = FIELD(d_stride);
 }

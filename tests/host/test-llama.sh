@@ -28,6 +28,7 @@ names=(
 	block_formats_are_ggmls_to_the_bit
 	copies_of_weights_follow_the_weights
 	weights_that_the_arrays_do_not_read_are_packed_once
+	a_full_card_computes_what_just_fits
 )
 
 echo "TAP version 13"
@@ -291,3 +292,6 @@ awk -v cpu="$(perplexity llama 0 "$tmp/Q5_1.gguf")" \
 	exit !(cpu > 1 && (cpu - a[1]) ^ 2 <= (cpu / 100) ^ 2 &&
 	       (cpu - b[1]) ^ 2 <= (cpu / 500) ^ 2 && a[2] > 0 && 2 * a[2] < b[2]) }'
 result $? "${names[14]}"
+
+device=sim:hbm=128M on_ggml tests/host/llama_full_card.c
+result $? "${names[15]}"
